@@ -1,0 +1,44 @@
+"""Train, evaluate and report on spin-weighted spherical CNNs, found by name in the registry.
+
+Everything the command line does, a notebook can::
+
+    import spin_train
+
+    config = spin_train.load_config("digits")
+    summary = spin_train.train(config, "runs/digits")
+    spin_train.evaluate("runs/digits", dataset="digits/canonical")
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spin_train.configuration import load_config as load_config
+    from spin_train.configuration import preset_names as preset_names
+    from spin_train.errors import UserError as UserError
+    from spin_train.evaluation import evaluate as evaluate
+    from spin_train.training import train as train
+
+__all__ = ["UserError", "evaluate", "load_config", "preset_names", "train"]
+
+_HOMES = {
+    "UserError": "spin_train.errors",
+    "evaluate": "spin_train.evaluation",
+    "load_config": "spin_train.configuration",
+    "preset_names": "spin_train.configuration",
+    "train": "spin_train.training",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name's module on first use: `import spin_train` stays light."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

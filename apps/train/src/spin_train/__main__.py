@@ -1,0 +1,8 @@
+"""`python -m spin_train`: the command `spin-train`."""
+
+import sys
+
+from spin_train.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The presets: every module here offers `get_config()` and is found by its name."""

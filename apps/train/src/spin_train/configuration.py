@@ -1,0 +1,149 @@
+"""Configurations: presets and files by name, and what makes one complete and valid."""
+
+import importlib
+import pkgutil
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+
+from spin_train import configs
+from spin_train.configs import default
+from spin_train.errors import ConfigurationError, nearest
+
+# Keys whose own keys are a plugin's business: the registry checks them.
+OPEN_KEYS = ("model_options", "dataset_options")
+
+
+def preset_names() -> tuple[str, ...]:
+    """Returns the names of the presets, which are the modules of `spin_train.configs`."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(configs.__path__)))
+
+
+def load_config(name_or_path: str | Path) -> ml_collections.ConfigDict:
+    """Loads a configuration.
+
+    Args:
+      name_or_path: a preset's name, or the path of a Python file that defines `get_config()`.
+
+    Returns:
+      A complete configuration; keys that the file leaves out have their defaults.
+
+    Raises:
+      ConfigurationError: if there is no such preset or file, the file cannot be run or has no
+        `get_config`, or what it returns is not valid.
+    """
+    name = str(name_or_path)
+    if name in preset_names():
+        return complete_config(importlib.import_module(f"spin_train.configs.{name}").get_config())
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise ConfigurationError(
+            f"configuration {name!r} is neither a preset ({', '.join(preset_names())}) nor a "
+            f"Python file{nearest(name, preset_names())}"
+        )
+    try:
+        namespace = runpy.run_path(str(path))
+    except Exception as error:
+        # The file is the user's: whatever it raises is about the file.
+        raise ConfigurationError(
+            f"configuration {name!r} cannot be run: {type(error).__name__}: {error}"
+        ) from error
+    if not callable(namespace.get("get_config")):
+        raise ConfigurationError(f"configuration {name!r} defines no get_config()")
+    return complete_config(namespace["get_config"]())
+
+
+def complete_config(
+    config: ml_collections.ConfigDict | Mapping[str, Any],
+) -> ml_collections.ConfigDict:
+    """Returns a copy with the defaults filled in, checked key by key.
+
+    Raises:
+      ConfigurationError: if a key is unknown, or a value has the wrong type or is out of range.
+    """
+    if not isinstance(config, ml_collections.ConfigDict | Mapping):
+        raise ConfigurationError(
+            f"a configuration is a ConfigDict or a mapping, not {type(config).__name__}"
+        )
+    completed = default.get_config()
+    for key, value in config.items():
+        set_value(completed, key, value)
+    _check_ranges(completed)
+    return completed
+
+
+def set_value(config: ml_collections.ConfigDict, key: str, value: Any) -> None:
+    """Sets one key, in place.
+
+    Args:
+      config: a complete configuration.
+      key: its name; "model_options.depth" names a key of an open one.
+      value: of the type that the key has.
+
+    Raises:
+      ConfigurationError: if there is no such key, or the value's type is another.
+    """
+    outer, _, inner = key.partition(".")
+    if outer not in config or (inner and outer not in OPEN_KEYS):
+        raise unknown_key(config, key)
+    if inner:
+        config[outer][inner] = value
+    elif outer in OPEN_KEYS:
+        if not isinstance(value, ml_collections.ConfigDict | Mapping):
+            raise ConfigurationError(f"{key} expects options by name, got {value!r}")
+        config[outer] = ml_collections.ConfigDict(dict(value))
+    else:
+        config[outer] = _checked(key, value, type(config[outer]))
+
+
+def unknown_key(config: ml_collections.ConfigDict, key: str) -> ConfigurationError:
+    """Returns the error for a key that `config` does not have."""
+    return ConfigurationError(
+        f"no configuration key {key!r}{nearest(key, config)}; "
+        f"the keys are {', '.join(sorted(config))}"
+    )
+
+
+def as_plain_dict(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Returns the configuration as nested dicts of what JSON can hold."""
+    return config.to_dict()
+
+
+def _checked(key: str, value: Any, expected: type) -> Any:
+    if expected is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+        raise ConfigurationError(f"{key} expects {expected.__name__}, got {value!r}")
+    return value
+
+
+def _check_ranges(config: ml_collections.ConfigDict) -> None:
+    schedules = ("cosine", "constant")
+    if config.learning_rate_schedule not in schedules:
+        raise ConfigurationError(
+            f"learning_rate_schedule is one of {', '.join(schedules)}, "
+            f"not {config.learning_rate_schedule!r}"
+            f"{nearest(config.learning_rate_schedule, schedules)}"
+        )
+    positive = (
+        "num_epochs",
+        "per_device_batch_size",
+        "log_loss_every_steps",
+        "eval_every_steps",
+        "checkpoint_every_steps",
+    )
+    for key in positive:
+        if config[key] < 1:
+            raise ConfigurationError(f"{key} must be at least 1, got {config[key]}")
+    for key in ("num_train_steps", "num_eval_steps"):
+        if config[key] < 1 and config[key] != -1:
+            raise ConfigurationError(f"{key} must be -1 or at least 1, got {config[key]}")
+    for key in ("learning_rate", "weight_decay", "warmup_epochs", "seed"):
+        if not config[key] >= 0:  # so that nan is refused, too
+            raise ConfigurationError(f"{key} must not be negative, got {config[key]}")
+    for key in ("model_name", "dataset"):
+        if not config[key]:
+            raise ConfigurationError(f"{key} must name one; `spin-list` shows what there is")

@@ -1,0 +1,202 @@
+"""From a configuration to the parts of a run: data, model, task and the lengths of things."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import ml_collections
+import optax
+from flax import nnx
+from jax.sharding import Mesh
+
+import spin_data
+import spin_registry
+from spin_train.errors import DatasetError, ModelError, as_user_error
+from spin_train.model_state import ModelParts, split_model
+from spin_train.optimizer import make_optimizer
+from spin_train.schedule import make_schedule
+from spin_train.sharding import data_mesh, replicate
+from spin_train.step import TrainState, initial_state
+from spin_train.tasks import Task, task_for
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What a configuration describes, ready to run.
+
+    Attributes:
+      config: a complete configuration.
+      dataset: what is trained on; with `input`, `output` and `splits`.
+      eval_dataset: what is evaluated on; often the same object.
+      task: how outputs are scored.
+      parts: the model with its initial parameters.
+      mesh: the devices.
+    """
+
+    config: ml_collections.ConfigDict
+    dataset: spin_data.Dataset
+    eval_dataset: spin_data.Dataset
+    task: Task
+    parts: ModelParts
+    mesh: Mesh
+
+    @property
+    def global_batch_size(self) -> int:
+        """Examples per step, over all devices of all processes."""
+        return self.config.per_device_batch_size * self.mesh.size
+
+    @property
+    def train_source(self) -> spin_data.RandomAccessSource:
+        """The records to train on: "train", joined with "validation" if so configured."""
+        train = split_of(self.dataset, self.config.dataset, "train")
+        if not self.config.combine_train_val_and_eval_on_test:
+            return train
+        validation = split_of(self.dataset, self.config.dataset, "validation")
+        return spin_data.ConcatenatedSource(train, validation)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in one pass over the training data, rounded down but at least 1."""
+        return max(1, len(self.train_source) // self.global_batch_size)
+
+    @property
+    def num_train_steps(self) -> int:
+        """Updates in the whole run."""
+        if self.config.num_train_steps != -1:
+            return self.config.num_train_steps
+        return self.config.num_epochs * self.steps_per_epoch
+
+    @property
+    def final_split(self) -> str:
+        """The split that is evaluated at the end."""
+        return "test" if self.config.combine_train_val_and_eval_on_test else "validation"
+
+    @property
+    def schedule(self) -> optax.Schedule:
+        """The learning rate as a function of the update's number, which counts from 1."""
+        return make_schedule(
+            self.config,
+            global_batch_size=self.global_batch_size,
+            steps_per_epoch=self.steps_per_epoch,
+            num_train_steps=self.num_train_steps,
+        )
+
+    @property
+    def optimizer(self) -> optax.GradientTransformation:
+        """The optimizer with its schedule."""
+        return make_optimizer(self.schedule, weight_decay=self.config.weight_decay)
+
+    def initial_state(self) -> TrainState:
+        """Returns the state before the first update, on all devices."""
+        return replicate(initial_state(self.parts, self.optimizer), self.mesh)
+
+    def constants(self) -> dict[str, Any]:
+        """Returns the model's constants, on all devices."""
+        return replicate(self.parts.constants, self.mesh)
+
+    def train_batches(self, start_step: int) -> Iterator[spin_data.Batch]:
+        """Returns this process's endless batches, from the one after `start_step` updates on."""
+        return spin_data.training_iterator(
+            self.train_source,
+            batch_size=self.global_batch_size,
+            seed=self.config.seed,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+            start_step=start_step,
+        )
+
+
+def make_experiment(config: ml_collections.ConfigDict) -> Experiment:
+    """Builds the data and the model that a complete configuration names.
+
+    Raises:
+      DatasetError: if a dataset is unknown or cannot be built, has no task or lacks a split, or
+        the one to evaluate on has other inputs or outputs than the one to train on.
+      ModelError: if the model is unknown or cannot be built.
+    """
+    dataset = load_dataset(config, config.dataset)
+    eval_dataset = dataset
+    if config.eval_dataset and config.eval_dataset != config.dataset:
+        eval_dataset = load_dataset(config, config.eval_dataset)
+        check_same_specs(config.dataset, dataset, config.eval_dataset, eval_dataset)
+    experiment = Experiment(
+        config=config,
+        dataset=dataset,
+        eval_dataset=eval_dataset,
+        task=task_for(dataset.output),
+        parts=build_model(config, dataset),
+        mesh=data_mesh(),
+    )
+    _ = experiment.train_source  # A missing split is an error now, not after an hour.
+    split_of(eval_dataset, config.eval_dataset or config.dataset, experiment.final_split)
+    return experiment
+
+
+def load_dataset(config: ml_collections.ConfigDict, name: str) -> spin_data.Dataset:
+    """Loads a registered dataset with the configuration's `dataset_options`.
+
+    Raises:
+      DatasetError: if it is unknown, cannot be built, or is not what it says it is.
+    """
+    options = config.dataset_options.to_dict()
+    with as_user_error(DatasetError, f"dataset {name!r}", *_causes(options)):
+        dataset = spin_registry.get_dataset(name).load(**options)
+        spin_data.check_dataset(dataset)
+    return dataset
+
+
+def build_model(config: ml_collections.ConfigDict, dataset: spin_data.Dataset) -> ModelParts:
+    """Creates the registered model for a dataset, from the configuration's seed and options.
+
+    Raises:
+      ModelError: if it is unknown or cannot be built.
+    """
+    options = config.model_options.to_dict()
+    with as_user_error(ModelError, f"model {config.model_name!r}", *_causes(options)):
+        model = spin_registry.get_model(config.model_name).create(
+            input=dataset.input, output=dataset.output, rngs=nnx.Rngs(config.seed), **options
+        )
+    return split_model(model)
+
+
+def split_of(dataset: spin_data.Dataset, name: str, split: str) -> spin_data.RandomAccessSource:
+    """Returns a split of a dataset.
+
+    Raises:
+      DatasetError: if there is none of that name.
+    """
+    if split not in dataset.splits:
+        raise DatasetError(
+            f"dataset {name!r} has no split {split!r}; it has {', '.join(dataset.splits)}"
+        )
+    return dataset.splits[split]
+
+
+def check_same_specs(
+    name: str, dataset: spin_data.Dataset, other_name: str, other: spin_data.Dataset
+) -> None:
+    """Checks that a model for one dataset suits another.
+
+    Raises:
+      DatasetError: if the grids' shapes, the channels or the outputs differ.
+    """
+    for what, found, expected in (
+        ("grid shape", tuple(other.input.grid.shape), tuple(dataset.input.grid.shape)),
+        ("channels", dict(other.input.channels), dict(dataset.input.channels)),
+        ("output", other.output, dataset.output),
+    ):
+        if found != expected:
+            raise DatasetError(
+                f"dataset {other_name!r} has {what} {found}, but the model is trained on "
+                f"{name!r} with {expected}"
+            )
+
+
+def _causes(options: Mapping[str, Any]) -> tuple[type[Exception], ...]:
+    """Returns what a plugin's code raises for bad names, files and options.
+
+    All else is a defect. A `TypeError` may be an option's: it is the user's if there are any.
+    """
+    causes = (spin_registry.RegistryError, ValueError, OSError)
+    return (*causes, TypeError) if options else causes

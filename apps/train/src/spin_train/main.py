@@ -1,0 +1,42 @@
+"""The command `spin-train`."""
+
+import sys
+from collections.abc import Sequence
+
+from spin_train.command_line import help_text, parse
+from spin_train.errors import UserError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+      argv: the words after the command's name; None takes the process's own.
+
+    Returns:
+      The exit code: 0, or 2 after an error of the user's, which is one line on stderr.
+    """
+    try:
+        command = parse(sys.argv[1:] if argv is None else argv)
+        if command.wants_help or command.workdir is None:
+            print(help_text(command.config))
+            return 0
+        # Not above: `--help` and misspelled keys need no JAX.
+        from spin_train.processes import join_processes
+        from spin_train.training import train
+
+        join_processes()
+        train(command.config, command.workdir)
+    except UserError as error:
+        return fail(error)
+    return 0
+
+
+def fail(error: UserError) -> int:
+    """Shows an error of the user's as one line on stderr, and returns the exit code for it."""
+    print(f"spin-train: {error}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""Metrics: windows of steps summarised, and written where people and programs look."""
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboardX import SummaryWriter
+
+from spin_train.errors import DivergedError
+from spin_train.processes import is_first_process
+
+METRICS_FILE = "metrics.jsonl"
+EVENTS_FOLDER = "tensorboard"
+
+MetricRecord = dict[str, Any]
+
+
+class MetricWriter:
+    """Writes a run's metrics to `metrics.jsonl` and as TensorBoard events.
+
+    A context manager. Only the first process writes; all keep the history.
+
+    Attributes:
+      history: what was written, in order: {"step": int, name: float, ...}, with "split" where the
+        values are an evaluation's. A resumed run begins with what it had written before.
+    """
+
+    def __init__(self, workdir: Path, resumed_step: int) -> None:
+        """Opens the files.
+
+        Args:
+          workdir: the run's directory.
+          resumed_step: updates made before; what was written after it is dropped, and comes again.
+        """
+        self._path = workdir / METRICS_FILE
+        self._events: SummaryWriter | None = None
+        self.history = [
+            record for record in read_metrics(workdir) if record["step"] <= resumed_step
+        ]
+        if is_first_process():
+            self._rewrite()
+            self._events = SummaryWriter(
+                str(workdir / EVENTS_FOLDER), purge_step=resumed_step + 1 if resumed_step else None
+            )
+
+    def __enter__(self) -> "MetricWriter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._events is not None:
+            self._events.close()
+
+    def write(self, step: int, values: Mapping[str, float], split: str = "") -> None:
+        """Writes scalars of a step; the same names at the same step replace the earlier ones.
+
+        Args:
+          step: number of updates made.
+          values: by their published names.
+          split: the evaluated split, for an evaluation.
+        """
+        record = {"step": step, **({"split": split} if split else {}), **values}
+        earlier = [old for old in self.history if _place(old) == _place(record)]
+        self.history = [old for old in self.history if _place(old) != _place(record)]
+        self.history.append(record)
+        if self._events is None:
+            return
+        if earlier:
+            self._rewrite()
+        else:
+            with self._path.open("a") as file:
+                file.write(json.dumps(record) + "\n")
+        for name, value in values.items():
+            self._events.add_scalar(name, value, step)
+        self._events.flush()
+
+    def _rewrite(self) -> None:
+        self._path.write_text("".join(json.dumps(record) + "\n" for record in self.history))
+
+
+class Window:
+    """The metrics of the steps since the last log."""
+
+    def __init__(self) -> None:
+        self._steps: list[dict[str, float]] = []
+
+    def add(self, step: int, metrics: Mapping[str, Any]) -> None:
+        """Adds a step's metrics, which waits for them.
+
+        Raises:
+          DivergedError: if the loss is not finite.
+        """
+        values = {name: float(value) for name, value in metrics.items()}
+        if not math.isfinite(values["loss"]):
+            raise DivergedError(
+                f"the loss is {values['loss']} at step {step}: lower --config.learning_rate, or "
+                "look for values in the data that are not finite"
+            )
+        self._steps.append(values)
+
+    def latest(self) -> dict[str, float]:
+        """Returns the newest step's metrics; empty before the first."""
+        return self._steps[-1] if self._steps else {}
+
+    def summarise(self) -> dict[str, float]:
+        """Returns means under the published names, and `loss_std`; and begins a new window."""
+        losses = np.array([step["loss"] for step in self._steps])
+        summary = {"loss": float(losses.mean()), "loss_std": float(losses.std())}
+        for name in self._steps[0]:
+            if name != "loss":
+                summary[f"train_{name}"] = float(np.mean([step[name] for step in self._steps]))
+        self._steps.clear()
+        return summary
+
+
+class StepTimer:
+    """Times steps: not the first, which compiles, and not what happens between pause and resume."""
+
+    def __init__(self) -> None:
+        self._started = False
+        self._running_since: float | None = None
+        self._seconds = 0.0
+        self._steps = 0
+        self._last = (0.0, 0)
+
+    def step_done(self) -> None:
+        """Counts a step; the first call starts the clock instead."""
+        if self._started:
+            self._steps += 1
+        else:
+            self._started = True
+            self.resume()
+
+    def pause(self) -> None:
+        """Stops the clock, for logging and evaluation."""
+        if self._running_since is not None:
+            self._seconds += time.perf_counter() - self._running_since
+            self._running_since = None
+
+    def resume(self) -> None:
+        """Starts the clock again."""
+        self._running_since = time.perf_counter()
+
+    def since_last(self) -> float | None:
+        """Returns, on a stopped clock, steps per second since this was last asked.
+
+        None if no step was timed.
+        """
+        seconds, steps = self._seconds - self._last[0], self._steps - self._last[1]
+        self._last = (self._seconds, self._steps)
+        return _rate(steps, seconds)
+
+    def overall(self) -> float | None:
+        """Returns, on a stopped clock, steps per second; None if no step was timed."""
+        return _rate(self._steps, self._seconds)
+
+
+def read_metrics(workdir: Path) -> list[MetricRecord]:
+    """Returns the records of a run's `metrics.jsonl`; a line cut off by a crash is left out."""
+    path = workdir / METRICS_FILE
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text().splitlines():
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return records
+
+
+def _place(record: MetricRecord) -> tuple[Any, ...]:
+    """Returns what identifies a record: its step and the names of its values."""
+    return record["step"], record.get("split"), tuple(sorted(record))
+
+
+def _rate(steps: int, seconds: float) -> float | None:
+    return steps / seconds if steps and seconds > 0 else None

@@ -1,0 +1,104 @@
+"""The small files of a working directory: the configuration and the summary."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+
+from spin_train.configuration import as_plain_dict, complete_config
+from spin_train.errors import WorkdirError, as_user_error
+from spin_train.processes import is_first_process
+
+CONFIG_FILE = "config.json"
+SUMMARY_FILE = "summary.json"
+
+# How often a run logs, evaluates and saves may change in mid-run. The batch size per device may
+# where the number of devices does: what counts is the global batch.
+_MAY_DIFFER = (
+    "log_loss_every_steps",
+    "eval_every_steps",
+    "checkpoint_every_steps",
+    "per_device_batch_size",
+)
+
+
+def claim_workdir(workdir: Path, config: ml_collections.ConfigDict, global_batch_size: int) -> None:
+    """Makes the directory this run's, and writes the configuration there.
+
+    Raises:
+      WorkdirError: if it cannot be written to, or holds a run of another configuration.
+    """
+    with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
+        workdir.mkdir(parents=True, exist_ok=True)
+        recorded = read_run(workdir) if (workdir / CONFIG_FILE).exists() else None
+    if recorded is not None:
+        _check_same_run(workdir, recorded, config, global_batch_size)
+    with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
+        write_json(
+            workdir / CONFIG_FILE,
+            {"config": as_plain_dict(config), "global_batch_size": global_batch_size},
+        )
+
+
+def read_config(workdir: Path) -> ml_collections.ConfigDict:
+    """Returns the configuration of the run in a directory.
+
+    Raises:
+      WorkdirError: if there is no run.
+    """
+    return read_run(workdir)[0]
+
+
+def read_run(workdir: Path) -> tuple[ml_collections.ConfigDict, int]:
+    """Returns the configuration and the global batch size of the run in a directory.
+
+    Raises:
+      WorkdirError: if there is no run, or its configuration cannot be read.
+    """
+    path = workdir / CONFIG_FILE
+    if not path.is_file():
+        raise WorkdirError(f"no run in {str(workdir)!r}: there is no {CONFIG_FILE}")
+    with as_user_error(WorkdirError, f"{str(path)!r} cannot be read", ValueError, OSError):
+        recorded = json.loads(path.read_text())
+    return complete_config(recorded["config"]), recorded["global_batch_size"]
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Writes a file all at once, so that no reader sees half of it; in the first process only."""
+    if not is_first_process():
+        return
+    unfinished = path.with_name(path.name + ".tmp")
+    unfinished.write_text(json.dumps(value, indent=2) + "\n")
+    unfinished.replace(path)
+
+
+def _check_same_run(
+    workdir: Path,
+    recorded: tuple[ml_collections.ConfigDict, int],
+    config: ml_collections.ConfigDict,
+    global_batch_size: int,
+) -> None:
+    there, batch_there = recorded
+    differences = [
+        f"{key} ({there[key]!r} there, {config[key]!r} here)"
+        for key in sorted(config)
+        if key not in _MAY_DIFFER and _plain(there[key]) != _plain(config[key])
+    ]
+    if batch_there != global_batch_size:
+        differences.append(
+            f"the global batch size ({batch_there} there, {global_batch_size} here: "
+            "per_device_batch_size times the number of devices)"
+        )
+    if differences:
+        raise WorkdirError(
+            f"{str(workdir)!r} holds a run of another configuration, which differs in "
+            f"{'; '.join(differences)}. Use another --workdir, or the same configuration"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value as JSON gives it back: tuples as lists."""
+    if isinstance(value, ml_collections.ConfigDict):
+        value = value.to_dict()
+    return json.loads(json.dumps(value))

@@ -1,0 +1,133 @@
+"""The compiled steps of training and evaluation."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh
+
+from spin_data import spin_weight
+from spin_train.model_state import ModelParts
+from spin_train.sharding import replicated
+from spin_train.tasks import Scores, Task
+
+PyTree = Any
+Batch = Mapping[str, Any]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+    """All that changes in training, and all that a checkpoint holds.
+
+    Attributes:
+      step: number of updates made, int32.
+      params: the model's parameters.
+      batch_stats: its running statistics.
+      optimizer_state: Optax's.
+    """
+
+    step: jax.Array
+    params: PyTree
+    batch_stats: PyTree
+    optimizer_state: PyTree
+
+
+TrainStep = Callable[[TrainState, PyTree, Batch], tuple[TrainState, Scores]]
+EvalStep = Callable[[PyTree, PyTree, PyTree, Scores, Batch], Scores]
+
+
+def initial_state(parts: ModelParts, optimizer: optax.GradientTransformation) -> TrainState:
+    """Returns the state before the first update."""
+    return TrainState(
+        jnp.zeros((), jnp.int32), parts.params, parts.batch_stats, optimizer.init(parts.params)
+    )
+
+
+def make_train_step(
+    parts: ModelParts, task: Task, optimizer: optax.GradientTransformation, mesh: Mesh
+) -> TrainStep:
+    """Compiles one update.
+
+    Returns:
+      A function of the state, whose buffers it takes over, the model's constants and a batch. It
+      returns the new state and the mean of each score over the batch, before the update.
+    """
+
+    def train_step(state: TrainState, constants: PyTree, batch: Batch) -> tuple[TrainState, Scores]:
+        gradients, (scores, batch_stats) = score_gradients(
+            parts, task, state.params, state.batch_stats, constants, batch, state.step + 1
+        )
+        updates, optimizer_state = optimizer.update(gradients, state.optimizer_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        return TrainState(state.step + 1, params, batch_stats, optimizer_state), scores
+
+    return jax.jit(train_step, donate_argnums=0, out_shardings=replicated(mesh))
+
+
+def score_gradients(
+    parts: ModelParts,
+    task: Task,
+    params: PyTree,
+    batch_stats: PyTree,
+    constants: PyTree,
+    batch: Batch,
+    step: jax.Array,
+) -> tuple[PyTree, tuple[Scores, PyTree]]:
+    """Differentiates the mean loss by the parameters.
+
+    Returns:
+      The gradients as JAX gives them (conjugated, for complex parameters), and the means of the
+      scores with the batch statistics after the step.
+    """
+
+    def mean_loss(params: PyTree) -> tuple[jax.Array, tuple[Scores, PyTree]]:
+        outputs, new_batch_stats = parts.apply(
+            params, batch_stats, constants, field_of(batch), step=step
+        )
+        means = {name: jnp.mean(score) for name, score in task.scores(outputs, batch).items()}
+        return means["loss"], (means, new_batch_stats)
+
+    return jax.grad(mean_loss, has_aux=True)(params)
+
+
+def make_eval_step(parts: ModelParts, task: Task, mesh: Mesh) -> EvalStep:
+    """Compiles the scoring of one batch.
+
+    Returns:
+      A function of parameters, batch statistics, constants, totals and a batch that returns the
+      totals with the batch's unmasked examples added: their number as "count", and the sum of each
+      score. Start with `{}`.
+    """
+
+    def eval_step(
+        params: PyTree, batch_stats: PyTree, constants: PyTree, totals: Scores, batch: Batch
+    ) -> Scores:
+        outputs, _ = parts.apply(params, batch_stats, constants, field_of(batch), step=None)
+        mask = batch["mask"]
+        # Selected, not multiplied: what a model makes of padding need not be finite.
+        sums = {
+            name: jnp.sum(jnp.where(mask, score, 0.0))
+            for name, score in task.scores(outputs, batch).items()
+        }
+        sums["count"] = jnp.sum(mask.astype(jnp.int32))
+        return {name: totals.get(name, 0) + value for name, value in sums.items()}
+
+    return jax.jit(eval_step, out_shardings=replicated(mesh))
+
+
+def field_of(batch: Batch) -> dict[int, jax.Array]:
+    """Returns a batch's input as a field: spin weight to array (batch, lat, long, channel).
+
+    Bytes, which stand for [0, 1] times 255, become float32 here, on the device: a quarter of the
+    traffic.
+    """
+    return {
+        spin_weight(name): (
+            values.astype(jnp.float32) / 255.0 if values.dtype == jnp.uint8 else values
+        )
+        for name, values in batch["input"].items()
+    }

@@ -1,0 +1,73 @@
+"""A model of every sort of variable, and datasets of every sort of trouble."""
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+import spin_registry as sr
+from sphere_transforms import EquiangularGrid
+from spin_data import ArraySource, Dataset
+
+SIZES = {"train": 70, "validation": 20, "test": 30}
+NUM_CLASSES = 4
+
+
+class TinyNet(nnx.Module):
+    """A dense layer, batch norm, complex weights, a constant table, dropout, and a mean."""
+
+    def __init__(self, input, output, *, rngs, width=6, dropout=0.0):
+        if width < 1:
+            raise ValueError(f"width must be positive, got {width}")
+        channels = sum(input.channels.values())
+        colatitudes = np.linspace(0, np.pi, input.grid.shape[0], dtype=np.float32)
+        self.table = nnx.Variable(jnp.asarray(np.cos(colatitudes))[:, None, None])
+        self.layers = nnx.List([nnx.Linear(channels, width, use_bias=False, rngs=rngs)])
+        self.norm = nnx.BatchNorm(width, momentum=0.9, rngs=rngs)
+        self.turn = nnx.Param(jnp.full((width,), 1 + 0.5j, jnp.complex64))
+        self.dropout = nnx.Dropout(dropout, rngs=rngs)
+        self.head = nnx.Linear(3 * width, output.num_classes, rngs=rngs)
+
+    def __call__(self, field, *, train):
+        x = jnp.concatenate([jnp.abs(field[spin]) for spin in sorted(field)], axis=-1)
+        x = jnp.tanh(self.norm(self.layers[0](x), use_running_average=not train))
+        z = jnp.mean(x * self.turn[None, None, None], axis=(1, 2))
+        tilted = jnp.mean(x * self.table[None], axis=(1, 2))
+        features = jnp.concatenate([z.real, jnp.abs(z), tilted], axis=-1)
+        return self.head(self.dropout(features, deterministic=not train))
+
+
+def load(*, kind, resolution=8):
+    """Classes that differ in brightness and in its slope from pole to pole."""
+    if kind == "not_downloaded":
+        raise FileNotFoundError("no archive\nhere: set TINY_SPHERES_DIR to where it is")
+    grid = EquiangularGrid(resolution)
+    channels = {0: 1, 1: 2} if kind == "spins" else {0: 1}
+    num_classes = 3 if kind == "three_classes" else NUM_CLASSES
+    output = sr.FieldSpec(grid) if kind == "dense" else sr.ClassSpec(num_classes)
+    splits = {
+        split: _source(kind, grid.shape, size, num_classes, number)
+        for number, (split, size) in enumerate(SIZES.items())
+        if (kind, split) != ("no_test", "test")
+    }
+    return Dataset(sr.FieldSpec(grid, channels), output, splits)
+
+
+def _source(kind, shape, size, num_classes, seed):
+    random = np.random.default_rng(seed)
+    labels = random.integers(num_classes, size=size)
+    slope = np.linspace(-1, 1, shape[0])[:, None, None]
+    brightness = labels[:, None, None, None]
+    noise = 0.02 * random.random((size, *shape, 1))
+    values = 0.2 * brightness + 0.05 * slope * (brightness % 2) + noise
+    values = np.clip(values, 0, 1) * (0.1 if kind == "dark" else 1.0)
+    if kind == "dense":
+        values = values.astype(np.float32)
+        return ArraySource({"spin_0": values}, {"spin_0": values})
+    if kind == "nan":
+        # Finite, as a dataset must be, but too large for float32 arithmetic.
+        return ArraySource({"spin_0": np.full((size, *shape, 1), 3e38, np.float32)}, labels)
+    fields = {"spin_0": np.rint(255 * values).astype(np.uint8)}
+    if kind == "spins":
+        noise = random.normal(size=(size, *shape, 2, 2)).astype(np.float32)
+        fields["spin_1"] = noise.view(np.complex64)[..., 0]
+    return ArraySource(fields, labels)

@@ -1,0 +1,18 @@
+"""Registers what the tests of spin-train run on."""
+
+import spin_registry as sr
+
+_KINDS = ("bytes", "spins", "dark", "three_classes", "dense", "no_test", "not_downloaded", "nan")
+
+
+@sr.hookimpl
+def register_models():
+    return [sr.ModelEntry("tiny_spheres_net", "tiny_spheres:TinyNet", summary="for tests")]
+
+
+@sr.hookimpl
+def register_datasets():
+    return [
+        sr.DatasetEntry(f"tiny_spheres/{kind}", "tiny_spheres:load", options={"kind": kind})
+        for kind in _KINDS
+    ]

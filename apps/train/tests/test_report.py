@@ -1,0 +1,85 @@
+"""The report: one file with curves, that refers to nothing outside itself."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from spin_train.configuration import as_plain_dict, load_config
+from spin_train.line_chart import Line, line_chart, linear_axis, logarithmic_axis
+from spin_train.report import write_report
+
+HISTORY = [
+    {"step": 1, "param_count": 10},
+    {"step": 50, "learning_rate": 1e-3, "loss": 2.0, "loss_std": 0.1, "train_accuracy": 0.2},
+    {"step": 50, "split": "validation", "accuracy": 0.3, "eval_loss": 1.9},
+    {"step": 100, "learning_rate": 0.0, "loss": 0.05, "loss_std": 0.1, "train_accuracy": 0.9},
+    {"step": 100, "split": "validation", "accuracy": 0.8125, "eval_loss": 0.4},
+]
+SUMMARY = {
+    "model_name": "a<b>&c",
+    "dataset": "digits/rotated",
+    "eval_dataset": "digits/canonical",
+    "param_count": 39146,
+    "num_train_steps": 100,
+    "steps_per_sec": None,
+    "validation": {"accuracy": 0.8125, "eval_loss": 0.4},
+}
+
+
+@pytest.fixture
+def page(tmp_path):
+    write_report(tmp_path / "report.html", as_plain_dict(load_config("digits")), SUMMARY, HISTORY)
+    return (tmp_path / "report.html").read_text()
+
+
+def test_it_has_curves_and_tables(page):
+    charts = [ElementTree.fromstring(text) for text in re.findall("<svg.*?</svg>", page, re.DOTALL)]
+    assert [chart.get("aria-label") for chart in charts] == ["Loss", "Accuracy", "Learning rate"]
+    for chart in charts:
+        lines = [p for p in chart.iter("path") if p.get("class") == "line line-0"]
+        assert any("L" in line.get("d") for line in lines)
+    for text in ("81.25%", "39,146", "evaluated on digits/canonical", "per_device_batch_size"):
+        assert text in page
+
+
+def test_it_needs_nothing_else(page):
+    assert not re.search(r"https?:|src=|href=|url\(|@import|<script|<link", page)
+    assert "prefers-color-scheme: dark" in page
+    assert "a<b>" not in page
+    assert "a&lt;b&gt;&amp;c" in page
+
+
+def test_marks_stand_where_their_values_are():
+    chart = ElementTree.fromstring(
+        line_chart("T", [Line("l", [(0, 0.0), (10, 1.0)], has_dots=True)], x_label="x", y_label="y")
+    )
+    marks = {mark[0].text: mark for mark in chart.iter("circle") if len(mark)}
+    ticks = {text.text: text for text in chart.iter("text") if text.get("text-anchor") == "end"}
+    assert float(marks["l, 10: 1"].get("cy")) == pytest.approx(float(ticks["1"].get("y")) - 4)
+    assert float(marks["l, 0: 0"].get("cy")) == pytest.approx(float(ticks["0"].get("y")) - 4)
+    assert float(marks["l, 0: 0"].get("cx")) < float(marks["l, 10: 1"].get("cx"))
+
+
+def test_a_chart_of_nothing_and_of_one_point():
+    assert line_chart("T", [Line("l", [])], x_label="x", y_label="y") == ""
+    assert line_chart("T", [Line("l", [(1, float("nan"))])], x_label="x", y_label="y") == ""
+    single = line_chart("T", [Line("l", [(5, 0.5)])], x_label="x", y_label="y")
+    assert "<circle" in single
+    assert "nan" not in single
+
+
+def test_ticks():
+    assert linear_axis(0.03, 0.97, 0, 1).ticks == pytest.approx((0, 0.2, 0.4, 0.6, 0.8, 1.0))
+    assert linear_axis(0, 22500, 0, 1, snap=False).ticks == (0, 5000, 10000, 15000, 20000)
+    axis = logarithmic_axis(0.03, 2.0, 100, 0)
+    assert axis.ticks == pytest.approx((0.02, 0.05, 0.1, 0.2, 0.5, 1, 2))
+    assert axis(0.02) == pytest.approx(100)
+    assert axis(0.2) == pytest.approx(50)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -3.0, 1e-12])
+def test_an_axis_of_one_value(value):
+    axis = linear_axis(value, value, 0, 1)
+    assert axis.low < value < axis.high or axis.low <= value <= axis.high
+    assert len(axis.ticks) >= 2

@@ -1,0 +1,159 @@
+"""The compiled steps: gradients, sharding, masks and bytes."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import spin_data
+from spin_train.evaluation import evaluate_source
+from spin_train.experiment import make_experiment
+from spin_train.optimizer import make_optimizer
+from spin_train.sharding import data_mesh, replicate, shard_batch
+from spin_train.step import field_of, make_eval_step, score_gradients
+
+
+def one_batch(experiment, size):
+    return next(spin_data.training_iterator(experiment.train_source, batch_size=size, seed=0))
+
+
+def assert_close(ours, theirs):
+    """Relative to the largest value: sums are taken in another order."""
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.max(np.abs(theirs)))
+
+
+def test_one_device_and_eight_agree(config):
+    config.dataset = "tiny_spheres/spins"
+    experiment = make_experiment(config)
+    batch = one_batch(experiment, 16)
+    parts = experiment.parts
+
+    def gradients(devices):
+        mesh = data_mesh(devices)
+        arrays = replicate((parts.params, parts.batch_stats, parts.constants), mesh)
+        compiled = jax.jit(partial(score_gradients, parts, experiment.task))
+        return compiled(*arrays, shard_batch(batch, mesh), jnp.int32(1))
+
+    results = gradients(jax.devices()[:1]), gradients(jax.devices())
+    assert len(jax.devices()) == 8
+    jax.tree.map(assert_close, *jax.device_get(results))
+
+
+def test_complex_parameters_descend():
+    """Without the conjugate, gradient descent on |w - (1 + 2i)|^2 goes away from it."""
+    optimizer = make_optimizer(lambda step: 0.05)
+    target = jnp.asarray(1 + 2j, jnp.complex64)
+    params = jnp.asarray(0j, jnp.complex64)
+    state = optimizer.init(params)
+
+    @jax.jit
+    def descend(params, state):
+        gradients = jax.grad(lambda w: jnp.abs(w - target) ** 2)(params)
+        updates, state = optimizer.update(gradients, state, params)
+        return optax.apply_updates(params, updates), state
+
+    for _ in range(300):
+        params, state = descend(params, state)
+    assert abs(params - target) < 0.05
+
+
+def test_weight_decay_pulls_matrices_to_zero_and_spares_vectors():
+    optimizer = make_optimizer(lambda step: 0.1, weight_decay=0.5)
+    params = {"kernel": jnp.full((2, 2), 3 + 4j), "scale": jnp.ones(2)}
+    updates, _ = optimizer.update(
+        jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params
+    )
+    assert np.all(np.abs(params["kernel"] + updates["kernel"]) < 5)
+    np.testing.assert_array_equal(updates["scale"], 0)
+
+
+def test_the_schedule_counts_updates_from_one():
+    seen = []
+
+    def schedule(step):
+        seen.append(int(step))
+        return 0.1
+
+    optimizer = make_optimizer(schedule)
+    state = optimizer.init(jnp.ones(2))
+    for _ in range(3):
+        _, state = optimizer.update(jnp.ones(2), state, jnp.ones(2))
+    assert seen == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("pad", "expected"), [(True, 30), (False, 16)])
+def test_every_example_counts_once(config, pad, expected):
+    """The means over 30 examples in batches of 16, by hand."""
+    config.eval_pad_last_batch = pad
+    experiment = make_experiment(config)
+    source = experiment.dataset.splits["test"]
+    state, constants = experiment.initial_state(), experiment.constants()
+    eval_step = make_eval_step(experiment.parts, experiment.task, experiment.mesh)
+    found = evaluate_source(experiment, eval_step, state, constants, source)
+
+    parts = experiment.parts
+    whole = spin_data.read_batch(source, np.arange(expected))
+    logits, _ = parts.apply(
+        parts.params,
+        parts.batch_stats,
+        parts.constants,
+        field_of({"input": jax.tree.map(jnp.asarray, whole["input"])}),
+        step=None,
+    )
+    log_probabilities = np.asarray(jax.nn.log_softmax(logits))
+    labels = whole["label"]
+    assert found["eval_loss"] == pytest.approx(
+        -log_probabilities[np.arange(expected), labels].mean(), rel=1e-5
+    )
+    assert found["accuracy"] == pytest.approx((log_probabilities.argmax(-1) == labels).mean())
+
+
+def test_padding_may_be_anything(config):
+    """What a model makes of a masked example is never multiplied by zero."""
+    experiment = make_experiment(config)
+    batch = one_batch(experiment, 16) | {"mask": np.arange(16) < 3}
+    batch["input"] = {"spin_0": batch["input"]["spin_0"].astype(np.float32)}
+    batch["input"]["spin_0"][3:] = np.nan
+    eval_step = make_eval_step(experiment.parts, experiment.task, experiment.mesh)
+    state = experiment.initial_state()
+    totals = eval_step(
+        state.params,
+        state.batch_stats,
+        experiment.constants(),
+        {},
+        shard_batch(batch, experiment.mesh),
+    )
+    assert int(totals["count"]) == 3
+    assert np.isfinite(float(totals["loss"]))
+
+
+def test_bytes_become_the_unit_interval():
+    batch = {
+        "input": {
+            "spin_0": jnp.asarray([0, 51, 255], jnp.uint8),
+            "spin_-1": jnp.asarray([1j], jnp.complex64),
+        }
+    }
+    field = field_of(batch)
+    np.testing.assert_allclose(field[0], [0, 0.2, 1], rtol=1e-6)
+    assert field[0].dtype == jnp.float32
+    assert field[-1].dtype == jnp.complex64
+
+
+def test_random_layers_draw_anew_at_every_step(config):
+    experiment = make_experiment(config)
+    batch = one_batch(experiment, 16)
+    parts = experiment.parts
+    compiled = jax.jit(partial(score_gradients, parts, experiment.task))
+
+    def loss_at(step):
+        _, (scores, _) = compiled(
+            parts.params, parts.batch_stats, parts.constants, batch, jnp.int32(step)
+        )
+        return float(scores["loss"])
+
+    assert loss_at(1) == loss_at(1)
+    assert loss_at(1) != loss_at(2)

@@ -1,0 +1,32 @@
+"""MNIST on the sphere: the digits around the south pole, or each turned by a random rotation.
+
+Names load on first use, so that listing plugins imports neither tfds nor JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spherical_mnist.builder import SphericalMnist
+    from spherical_mnist.idx import read_idx
+    from spherical_mnist.loader import load
+    from spherical_mnist.source import InMemorySource
+
+__all__ = ["InMemorySource", "SphericalMnist", "load", "read_idx"]
+
+_MODULES = {
+    "InMemorySource": "source",
+    "SphericalMnist": "builder",
+    "load": "loader",
+    "read_idx": "idx",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,56 @@
+"""Datasets of spherical fields: the protocol, image-to-sphere projection, and the input pipeline.
+
+Names load on first use, so that listing plugins imports neither grain nor JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spin_data.dataset import (
+        ArraySource,
+        Batch,
+        ConcatenatedSource,
+        Dataset,
+        RandomAccessSource,
+        Record,
+        check_dataset,
+        read_batch,
+        spin_name,
+        spin_weight,
+    )
+    from spin_data.pipeline import evaluation_batches, training_iterator
+    from spin_data.projection import project_images
+
+__all__ = [
+    "ArraySource",
+    "Batch",
+    "ConcatenatedSource",
+    "Dataset",
+    "RandomAccessSource",
+    "Record",
+    "check_dataset",
+    "evaluation_batches",
+    "project_images",
+    "read_batch",
+    "spin_name",
+    "spin_weight",
+    "training_iterator",
+]
+
+_ELSEWHERE = {
+    "evaluation_batches": "pipeline",
+    "training_iterator": "pipeline",
+    "project_images": "projection",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_ELSEWHERE.get(name, 'dataset')}")
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,35 @@
+"""Layers of spin-weighted spherical CNNs, for Flax NNX, and measures of their equivariance."""
+
+from spin_layers.block import SpinBlock
+from spin_layers.channels import Channels, check_field
+from spin_layers.constant import Constant
+from spin_layers.convolution import SpinConvolution, localized_filter_matrix
+from spin_layers.equivariance import equivariance_error, invariance_error
+from spin_layers.fused_block import fused_block
+from spin_layers.nonlinearity import MagnitudeNonlinearity
+from spin_layers.normalization import SpinBatchNormalization
+from spin_layers.packed import PackedField, global_pool_packed, pack, unpack
+from spin_layers.phase_collapse import PhaseCollapse
+from spin_layers.pooling import global_pool, sphere_mean, weighted_pool
+
+__all__ = [
+    "Channels",
+    "Constant",
+    "MagnitudeNonlinearity",
+    "PackedField",
+    "PhaseCollapse",
+    "SpinBatchNormalization",
+    "SpinBlock",
+    "SpinConvolution",
+    "check_field",
+    "equivariance_error",
+    "fused_block",
+    "global_pool",
+    "global_pool_packed",
+    "invariance_error",
+    "localized_filter_matrix",
+    "pack",
+    "sphere_mean",
+    "unpack",
+    "weighted_pool",
+]

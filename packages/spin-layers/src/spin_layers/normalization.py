@@ -1,0 +1,114 @@
+"""Batch normalisation of spin-weighted fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+import sphere_transforms as st
+from spin_layers.channels import Channels, check_field, checked_channels
+from spin_layers.pooling import sphere_mean, squared_modulus
+
+
+class SpinBatchNormalization(nnx.Module):
+    """Normalises each spin and channel by its statistics over sphere and batch.
+
+    Spin 0: subtract the mean, divide by the root of the second moment E|z|^2 (of z before the
+    subtraction: the published code's choice), multiply by a complex scale, add a complex bias.
+    Other spins: no mean and no bias, either of which would break equivariance. Means over the
+    sphere are by quadrature. In training, the batch's statistics are used and the running ones
+    updated: running = momentum * running + (1 - momentum) * batch.
+
+    Attributes:
+      scale: by spin ("spin_0"), complex parameters (channel,).
+      bias: for spin 0 alone, complex parameter (channel,).
+      mean: for spin 0 alone, complex running statistic (channel,).
+      second_moment: by spin, real running statistics (channel,).
+    """
+
+    def __init__(
+        self,
+        grid: st.Grid,
+        channels: Channels,
+        *,
+        momentum: float = 0.99,
+        epsilon: float = 1e-5,
+        dtype: Any = jnp.float32,
+    ):
+        """Makes unit scales, zero biases, zero means and unit second moments.
+
+        Args:
+          grid: of the fields.
+          channels: channels per spin.
+          momentum: of the running statistics.
+          epsilon: added to the second moment.
+          dtype: of the parameters' real part, float32 or float64.
+        """
+        self.grid, self.momentum, self.epsilon = grid, momentum, epsilon
+        self.channels = nnx.static(checked_channels(channels, "channels"))
+        complex_dtype = jnp.result_type(dtype, jnp.complex64)
+        names = {f"spin_{spin}": count for spin, count in self.channels.items()}
+        self.scale = nnx.Dict({k: nnx.Param(jnp.ones(c, complex_dtype)) for k, c in names.items()})
+        self.second_moment = nnx.Dict(
+            {name: nnx.BatchStat(jnp.ones(count, dtype)) for name, count in names.items()}
+        )
+        if 0 in self.channels:
+            self.bias = nnx.Param(jnp.zeros(self.channels[0], complex_dtype))
+            self.mean = nnx.BatchStat(jnp.zeros(self.channels[0], complex_dtype))
+
+    def __call__(self, field: Mapping[int, jax.Array], *, train: bool) -> dict[int, jax.Array]:
+        """Normalises a field.
+
+        Args:
+          field: mapping from spin to (batch, lat, long, channel).
+          train: use and record the batch's statistics, instead of the running ones.
+
+        Returns:
+          Mapping from spin to complex (batch, lat, long, channel).
+
+        Raises:
+          ValueError: a field of other spins or channels.
+        """
+        check_field(field, self.channels, "SpinBatchNormalization", self.grid)
+        return {spin: self._normalize(spin, values, train) for spin, values in field.items()}
+
+    def factor_and_offset(
+        self, spin: int, power: jax.Array | None, mean: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array | None]:
+        """What the field is multiplied with, and what is added, per channel.
+
+        Args:
+          spin: of the field.
+          power: the batch's second moment (channel,), which is recorded; None for the running one.
+          mean: the batch's mean (channel,) likewise; only for spin 0.
+
+        Returns:
+          Complex factor (channel,); complex offset (channel,) for spin 0, None for other spins.
+        """
+        power = self._recorded(self.second_moment[f"spin_{spin}"], power)
+        factor = self.scale[f"spin_{spin}"][...] * jax.lax.rsqrt(power + self.epsilon)
+        if spin != 0:
+            return factor, None
+        return factor, self.bias[...] - self._recorded(self.mean, mean) * factor
+
+    def _normalize(self, spin: int, values: jax.Array, train: bool) -> jax.Array:
+        power = mean = None
+        if train:
+            power = jnp.mean(sphere_mean(squared_modulus(values), self.grid), axis=0)
+            if spin == 0:
+                mean = jnp.mean(sphere_mean(values, self.grid), axis=0)
+        factor, offset = self.factor_and_offset(spin, power, mean)
+        scaled = values * factor[None, None, None, :]
+        return scaled if offset is None else scaled + offset[None, None, None, :]
+
+    def _recorded(self, statistic: nnx.BatchStat, batch: jax.Array | None) -> jax.Array:
+        """The batch's statistic, recorded, or the running one where the batch's is None."""
+        if batch is None:
+            return statistic[...]
+        running = self.momentum * statistic[...] + (1 - self.momentum) * batch
+        statistic[...] = jax.lax.stop_gradient(running).astype(statistic.dtype)
+        return batch

@@ -1,0 +1,102 @@
+"""A planar CNN on the equirectangular map: the baseline that rotations confuse."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+import spin_registry as sr
+
+
+class CNNClassifier(nnx.Module):
+    """3x3 convolutions with batch normalisation and ReLU, a mean over the map, a dense layer.
+
+    Knows nothing of the sphere: zero padding, unweighted means. Reads spin 0 alone.
+
+    Attributes:
+      convolutions: one per layer.
+      normalizations: one per layer.
+      head: the dense layer.
+    """
+
+    def __init__(
+        self,
+        input: sr.FieldSpec,
+        output: sr.ClassSpec,
+        *,
+        widths: Sequence[int],
+        pool: Sequence[bool],
+        dtype: Any = jnp.float32,
+        precision: Any = jax.lax.Precision.HIGHEST,
+        rngs: nnx.Rngs,
+    ):
+        """Makes the layers.
+
+        Args:
+          input: grid and channels of the fields to classify; spin 0 alone.
+          output: the number of classes.
+          widths: channels, layer by layer.
+          pool: whether a layer averages over 2x2 pixels first.
+          dtype: of the parameters, float32 or float64.
+          precision: of the convolutions.
+          rngs: its "params" stream draws the parameters.
+
+        Raises:
+          ValueError: the input has other spins than 0, or the sequences differ in length.
+        """
+        if tuple(input.channels) != (0,):
+            raise ValueError(
+                f"CNNClassifier reads spin 0 alone, and the input has spins {tuple(input.channels)}"
+                "; choose a spin classifier for such fields."
+            )
+        if not len(widths) == len(pool) > 0:
+            raise ValueError(
+                f"CNNClassifier: widths has {len(widths)} entries, pool {len(pool)}; each needs "
+                "one for every layer."
+            )
+        self.shape = (*input.grid.shape, input.channels[0])
+        self.pool = tuple(pool)
+        sizes = (input.channels[0], *widths)
+        self.convolutions = nnx.List(
+            nnx.Conv(size_in, size_out, (3, 3), param_dtype=dtype, precision=precision, rngs=rngs)
+            for size_in, size_out in itertools.pairwise(sizes)
+        )
+        self.normalizations = nnx.List(
+            nnx.BatchNorm(width, momentum=0.99, epsilon=1e-5, param_dtype=dtype, rngs=rngs)
+            for width in widths
+        )
+        self.head = nnx.Linear(
+            widths[-1], output.num_classes, param_dtype=dtype, precision=precision, rngs=rngs
+        )
+
+    def __call__(self, field: Mapping[int, jax.Array], *, train: bool = False) -> jax.Array:
+        """Classifies.
+
+        Args:
+          field: {0: real (batch, lat, long, channel)}.
+          train: use and record the batch's statistics.
+
+        Returns:
+          Logits, (batch, num_classes).
+
+        Raises:
+          ValueError: a field that the network was not made for.
+        """
+        if tuple(field) != (0,) or field[0].shape[1:] != self.shape:
+            found = {spin: values.shape for spin, values in field.items()}
+            raise ValueError(
+                f"CNNClassifier: the field has shapes {found} by spin; this one takes "
+                f"{{0: (batch, {', '.join(map(str, self.shape))})}}."
+            )
+        x = field[0]
+        layers = zip(self.convolutions, self.normalizations, self.pool, strict=True)
+        for convolution, normalization, pool in layers:
+            if pool:
+                x = nnx.avg_pool(x, (2, 2), strides=(2, 2))
+            x = nnx.relu(normalization(convolution(x), use_running_average=not train))
+        return self.head(x.mean(axis=(1, 2)))

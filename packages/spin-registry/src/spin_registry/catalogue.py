@@ -1,0 +1,116 @@
+"""What plugins have registered, with where it comes from."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from spin_registry.entries import DatasetEntry, ModelEntry
+from spin_registry.errors import NameConflictError, UnknownNameError, did_you_mean, one_line
+
+Entry = TypeVar("Entry", ModelEntry, DatasetEntry)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """Where entries come from.
+
+    Attributes:
+        name: the name of the entry point.
+        distribution: the distribution that declares it, "unknown" if there is none.
+        version: the distribution's version, "unknown" if there is none.
+    """
+
+    name: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.name!r} of {self.distribution} {self.version}"
+
+
+@dataclass(frozen=True)
+class BrokenPlugin(Plugin):
+    """A plugin that could not be loaded; nothing of it is registered.
+
+    Attributes:
+        error: what was raised. Raise it again to see where it comes from.
+    """
+
+    error: BaseException
+
+    @property
+    def reason(self) -> str:
+        """The error in one line."""
+        return one_line(self.error)
+
+
+@dataclass(frozen=True)
+class Registration(Generic[Entry]):
+    """An entry, and the plugin that registers it."""
+
+    entry: Entry
+    plugin: Plugin
+
+
+@dataclass(frozen=True)
+class Catalogue(Generic[Entry]):
+    """All that is registered of one kind.
+
+    Attributes:
+        kind: "model" or "dataset".
+        registrations: what was registered, sorted by name; conflicting names are there repeatedly.
+        broken: the plugins that failed to load: a name that is missing may be theirs.
+    """
+
+    kind: str
+    registrations: tuple[Registration[Entry], ...]
+    broken: tuple[BrokenPlugin, ...]
+
+    def names(self) -> tuple[str, ...]:
+        """The registered names, sorted, each once; those in conflict too."""
+        return tuple(dict.fromkeys(r.entry.name for r in self.registrations))
+
+    def conflicts(self) -> dict[str, tuple[Plugin, ...]]:
+        """The names that are registered more than once, and the plugins that do it."""
+        count = Counter(r.entry.name for r in self.registrations)
+        return {
+            name: tuple(r.plugin for r in self.registrations if r.entry.name == name)
+            for name in self.names()
+            if count[name] > 1
+        }
+
+    def get(self, name: str) -> Entry:
+        """Looks an entry up by its name.
+
+        Raises:
+            UnknownNameError: if the name is not registered.
+            NameConflictError: if it is registered more than once.
+        """
+        found = [r for r in self.registrations if r.entry.name == name]
+        if len(found) == 1:
+            return found[0].entry
+        if found:
+            raise NameConflictError(
+                f"{self.kind} {name!r} is registered more than once: by "
+                f"{' and by '.join(str(r.plugin) for r in found)}; rename one, or uninstall "
+                "a distribution"
+            )
+        names = self.names()
+        known = f"registered are {', '.join(names)}" if names else f"no {self.kind} is registered"
+        if self.broken:
+            failed = ", ".join(f"{plugin} ({plugin.reason})" for plugin in self.broken)
+            step = f"it may be in what failed to load: {failed}"
+        else:
+            step = f"install the distribution that registers it; spin-list shows every {self.kind}"
+        raise UnknownNameError(
+            f"unknown {self.kind} {name!r}{did_you_mean(str(name), names)}; {known}; {step}"
+        )
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The models, the datasets, and the plugins that failed to load."""
+
+    models: Catalogue[ModelEntry]
+    datasets: Catalogue[DatasetEntry]
+    broken: tuple[BrokenPlugin, ...]

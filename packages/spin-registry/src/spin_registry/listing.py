@@ -1,0 +1,105 @@
+"""The command `spin-list`: what is registered, by which distribution, and what failed to load."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from spin_registry.catalogue import Catalogue, Plugin, Registration, Registry
+from spin_registry.lookup import registry
+
+Row = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the registry.
+
+    Args:
+        arguments: those of the command line, by default the process's own.
+
+    Returns:
+        The exit status: 0, also if plugins are broken or names are in conflict.
+    """
+    parser = argparse.ArgumentParser(
+        prog="spin-list",
+        description="List the registered models and datasets, the names that are registered more "
+        "than once, and the plugins that failed to load.",
+        epilog="The exit status is 0 in all of these cases: a program that wants to know looks at "
+        "'conflicts' and 'broken' in the JSON.",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    as_json = parser.parse_args(arguments).json
+    found = describe(registry())
+    print(json.dumps(found, indent=2, default=repr) if as_json else _page(found))
+    return 0
+
+
+def describe(registry: Registry) -> dict[str, list[Row]]:
+    """Returns the registry as plain lists and dictionaries, as `spin-list --json` prints it."""
+    return {
+        "models": [_entry(r) | {"factory": r.entry.factory} for r in registry.models.registrations],
+        "datasets": [
+            _entry(r) | {"loader": r.entry.loader} for r in registry.datasets.registrations
+        ],
+        "conflicts": _conflicts(registry.models) + _conflicts(registry.datasets),
+        "broken": [_origin(plugin) | {"error": plugin.reason} for plugin in registry.broken],
+    }
+
+
+def _entry(registration: Registration[Any]) -> Row:
+    entry = registration.entry
+    return {
+        "name": entry.name,
+        **_origin(registration.plugin),
+        "summary": entry.summary,
+        "options": dict(entry.options),
+    }
+
+
+def _conflicts(catalogue: Catalogue[Any]) -> list[Row]:
+    return [
+        {"kind": catalogue.kind, "name": name, "plugins": [_origin(plugin) for plugin in plugins]}
+        for name, plugins in catalogue.conflicts().items()
+    ]
+
+
+def _origin(plugin: Plugin) -> Row:
+    return {
+        "plugin": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+    }
+
+
+def _page(found: dict[str, list[Row]]) -> str:
+    sections = [
+        _table("MODEL", found["models"]),
+        _table("DATASET", found["datasets"]),
+    ]
+    if found["conflicts"]:
+        lines = [
+            f"  {row['kind']} {row['name']}: {', '.join(map(_release, row['plugins']))}"
+            for row in found["conflicts"]
+        ]
+        sections.append("\n".join(["Registered more than once, and refused:", *lines]))
+    if found["broken"]:
+        lines = [f"  {row['plugin']}: {_release(row)}: {row['error']}" for row in found["broken"]]
+        sections.append("\n".join(["Plugins that failed to load:", *lines]))
+    return "\n\n".join(sections)
+
+
+def _table(title: str, rows: list[Row]) -> str:
+    cells = [(title, "DISTRIBUTION", "OPTIONS", "SUMMARY")]
+    for row in rows:
+        options = ", ".join(f"{name}={value!r}" for name, value in row["options"].items())
+        cells.append((row["name"], _release(row), options or "-", row["summary"]))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    ]
+    return "\n".join(lines if rows else [*lines, "(none is registered)"])
+
+
+def _release(row: Row) -> str:
+    return f"{row['distribution']} {row['version']}"

@@ -1,0 +1,103 @@
+import pytest
+
+import spin_registry as sr
+
+PLUGIN = """
+@sr.hookimpl
+def register_models():
+    return [sr.ModelEntry(name, "nets:net") for name in ("spin_net", "planar_net")]
+
+@sr.hookimpl
+def register_datasets():
+    return [sr.DatasetEntry("digits", "data:load")]
+"""
+
+
+def refusal(lookup, name):
+    with pytest.raises(sr.UnknownNameError) as raised:
+        lookup(name)
+    assert isinstance(raised.value, LookupError)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_names_and_entries(site):
+    site.plugin("mine", PLUGIN)
+    assert sr.model_names() == ("planar_net", "spin_net")
+    assert sr.dataset_names() == ("digits",)
+    assert sr.get_model("spin_net") == sr.ModelEntry("spin_net", "nets:net")
+    assert sr.get_dataset("digits") == sr.DatasetEntry("digits", "data:load")
+    assert sr.broken_plugins() == ()
+
+
+def test_unknown_name(site):
+    site.plugin("mine", PLUGIN)
+    assert refusal(sr.get_model, "spin_nte") == (
+        "unknown model 'spin_nte' (did you mean 'spin_net'?); registered are planar_net, spin_net; "
+        "install the distribution that registers it; spin-list shows every model"
+    )
+    assert refusal(sr.get_dataset, "xyz") == (
+        "unknown dataset 'xyz'; registered are digits; "
+        "install the distribution that registers it; spin-list shows every dataset"
+    )
+
+
+def test_unknown_name_where_nothing_is_registered(site):
+    assert "unknown model 'net'; no model is registered; install" in refusal(sr.get_model, "net")
+
+
+def test_unknown_name_that_a_broken_plugin_may_have(site):
+    site.plugin("mine", PLUGIN)
+    site.plugin("bad", "import not_installed_anywhere", version="0.3")
+    assert refusal(sr.get_model, "xyz") == (
+        "unknown model 'xyz'; registered are planar_net, spin_net; it may be in what failed to "
+        "load: plugin 'bad' of bad-dist 0.3 (ModuleNotFoundError: No module named "
+        "'not_installed_anywhere')"
+    )
+    (broken,) = sr.broken_plugins()
+    assert (broken.name, broken.distribution, broken.version) == ("bad", "bad-dist", "0.3")
+    assert isinstance(broken.error, ModuleNotFoundError)
+
+
+def test_plugins_are_discovered_once_and_again_after_a_refresh(site):
+    assert sr.model_names() == ()
+    site.plugin("mine", PLUGIN)
+    assert sr.model_names() == ()
+    sr.refresh()
+    assert sr.model_names() == ("planar_net", "spin_net")
+
+
+LAZY = """
+import sys
+import spin_registry as sr
+assert "plugin_of_mine" not in sys.modules, "discovered at import"
+assert sr.model_names() == ("my_net",), sr.broken_plugins()
+assert sr.dataset_names() == ("my_data",)
+assert sr.broken_plugins() == ()
+entry = sr.get_model("my_net")
+assert not {"jax", "numpy", "heavy"} & set(sys.modules), "listing imported something heavy"
+print(entry.create(input=None, output=None, rngs=None), "jax" in sys.modules)
+"""
+
+
+def test_listing_imports_nothing_heavy_and_needs_pluggy_only(site):
+    site.write("jax.py", "")
+    site.write("numpy.py", "")
+    site.write("heavy.py", "import jax, numpy\ndef net(input, output, *, rngs): return 'made'")
+    site.plugin(
+        "plugin_of_mine",
+        """
+        @sr.hookimpl
+        def register_models(): return [sr.ModelEntry("my_net", "heavy:net")]
+
+        @sr.hookimpl
+        def register_datasets(): return [sr.DatasetEntry("my_data", "heavy:data")]
+        """,
+    )
+    assert site.run("-c", LAZY) == "made True\n"
+
+
+def test_every_public_name_exists_and_is_documented():
+    assert list(sr.__all__) == sorted(sr.__all__)
+    for name in sr.__all__:
+        assert getattr(sr, name).__doc__
