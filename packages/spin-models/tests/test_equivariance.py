@@ -1,0 +1,46 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import sphere_transforms as st
+import spin_layers as sl
+import spin_registry as sr
+
+GRID = st.EquiangularGrid(64)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return sr.get_model("spin_classifier_6_layers").create(
+        input=sr.FieldSpec(GRID, {0: 1}), output=sr.ClassSpec(10), rngs=nnx.Rngs(0)
+    )
+
+
+@pytest.fixture(scope="module")
+def logits(model):
+    return nnx.jit(lambda field: model(field, train=False))
+
+
+def test_logits_of_the_untrained_network_hardly_change_under_rotation(logits):
+    error = sl.invariance_error(logits, GRID, {0: 1}, key=jax.random.key(1), rotations=16)
+    assert error < 0.05
+
+
+def test_logits_do_not_change_under_a_shift_that_the_poolings_allow(logits):
+    image = jax.random.uniform(jax.random.key(2), (4, 64, 64, 1))
+    before = logits({0: image})
+    for shift in (4, 20, -12):
+        after = logits({0: jnp.roll(image, shift, axis=2)})
+        np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+def test_a_planar_network_does_change():
+    # The measure is not blind: what has no equivariance shows it.
+    planar = sr.get_model("cnn_classifier_6_layers").create(
+        input=sr.FieldSpec(GRID, {0: 1}), output=sr.ClassSpec(10), rngs=nnx.Rngs(0)
+    )
+    apply = nnx.jit(lambda field: planar(field, train=False))
+    error = sl.invariance_error(apply, GRID, {0: 1}, key=jax.random.key(1), rotations=16)
+    assert error > 0.3

@@ -1,0 +1,91 @@
+import pathlib
+import re
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+
+import sphere_transforms as st
+import spin_registry as sr
+
+PACKAGE = pathlib.Path(__file__).parents[1]
+NAMES = {
+    "tiny_classifier",
+    "tiny_cnn_classifier",
+    "spin_classifier_6_layers",
+    "spherical_classifier_6_layers",
+    "cnn_classifier_6_layers",
+}
+
+
+def create(name, resolution=32, channels=None, **options):
+    spec = sr.FieldSpec(st.EquiangularGrid(resolution), channels or {0: 1})
+    return sr.get_model(name).create(
+        input=spec, output=sr.ClassSpec(5), rngs=nnx.Rngs(0), **options
+    )
+
+
+def test_the_readme_example_runs():
+    (example,) = re.findall(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+
+
+def test_every_model_is_registered_by_this_distribution():
+    assert set(sr.model_names()) >= NAMES
+    assert not sr.broken_plugins()
+
+
+def test_the_plugin_imports_nothing_heavy():
+    program = (
+        "import sys, spin_models.plugin as p; p.register_models(); "
+        "assert not {'jax', 'flax', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("name", ["tiny_classifier", "tiny_cnn_classifier"])
+def test_tiny_models_have_like_sizes_and_train(name):
+    model = create(name)
+    count = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
+    assert 12_000 < count < 20_000
+    field = {0: jax.random.uniform(jax.random.key(0), (3, 32, 32, 1))}
+    grad = nnx.grad(lambda m: jnp.sum(m(field, train=True) ** 2))(model)
+    assert all(bool(jnp.any(leaf != 0)) for leaf in jax.tree.leaves(grad)[-2:])
+    assert model(field).shape == (3, 5)
+
+
+def test_other_spins_and_vector_inputs():
+    model = create("tiny_classifier", channels={0: 2, 1: 1}, spins=(-1, 0, 2))
+    field = {
+        0: jnp.ones((2, 32, 32, 2)),
+        1: jax.random.normal(jax.random.key(0), (2, 32, 32, 1), jnp.complex64),
+    }
+    logits = model(field, train=True)
+    assert logits.shape == (2, 5)
+    assert bool(jnp.isfinite(logits).all())
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "message"),
+    [
+        ("tiny_classifier", {0: jnp.ones((1, 16, 16, 1))}, r"\(batch, 32, 32, 1\)"),
+        ("tiny_classifier", {1: jnp.ones((1, 32, 32, 1))}, r"0: \(batch, 32, 32, 1\)"),
+        ("tiny_classifier", {0: jnp.ones((1, 32, 32, 1), jnp.uint8)}, "divided by 255"),
+        ("tiny_cnn_classifier", {0: jnp.ones((1, 16, 16, 1))}, r"\(batch, 32, 32, 1\)"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_refused(name, field, message):
+    with pytest.raises(ValueError, match=message):
+        create(name)(field)
+
+
+def test_what_a_model_cannot_be_made_for_is_refused():
+    with pytest.raises(ValueError, match="spin 0 alone"):
+        create("tiny_cnn_classifier", channels={0: 1, 1: 1})
+    with pytest.raises(ValueError, match="each needs one for every block"):
+        create("tiny_classifier", widths=(8, 8))
+    with pytest.raises(ValueError, match="filter_values is 6"):
+        create("tiny_classifier", resolution=8)
