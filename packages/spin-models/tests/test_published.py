@@ -36,7 +36,8 @@ def gradients(case, apply, dtype=jnp.float32):
 
 
 def relative(found, expected):
-    return np.abs(found - expected).max() / np.abs(expected).max()
+    # Biases before a normalisation have no gradient: what both codes give is rounding, 1e-7.
+    return np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-2)
 
 
 @pytest.mark.parametrize("name", NAMES)

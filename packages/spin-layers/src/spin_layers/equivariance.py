@@ -8,36 +8,34 @@ import jax
 import jax.numpy as jnp
 
 import sphere_transforms as st
-from spin_layers.channels import Channels
 
 
 def equivariance_error(
     function: Callable[[dict[int, jax.Array]], Mapping[int, jax.Array]],
     grid: st.Grid,
-    channels: Channels,
+    coefficients: st.Coefficients,
     *,
     key: jax.Array,
-    rotations: int = 4,
     output_grid: st.Grid | None = None,
 ) -> jax.Array:
     """Relative difference between "rotate, then apply" and "apply, then rotate".
 
-    Inputs are random band-limited fields, so that the rotation of the input is exact. Both outputs
-    are compared by their coefficients below the output grid's band limit, where a rotation is exact
-    as well: || c(f(R x)) - D c(f(x)) || / || c(f(x)) ||, in the L2 norm over all spins.
+    The inputs are given by their coefficients, so that rotating them is exact. Both outputs are
+    compared by their coefficients below the output grid's band limit, where a rotation is exact as
+    well: || c(f(R x)) - D c(f(x)) || / || c(f(x)) ||, in the L2 norm over all spins.
 
     Args:
       function: from a field to a field, each a mapping from spin to (batch, lat, long, channel).
       grid: of the input.
-      channels: channels per spin of the input; spin 0 is real.
-      key: a JAX random key.
-      rotations: how many random rotations (and inputs) to try.
+      coefficients: of the inputs, each of which is turned by a random rotation of its own; those of
+        `sphere_transforms.random_coefficients`, say. The function gets the real part of spin 0.
+      key: a JAX random key, for the rotations.
       output_grid: of the output, the input's if None.
 
     Returns:
-      Shape (rotations,): the relative error of each.
+      Shape (batch,): the relative error of each input.
     """
-    turned, straight, angles = _rotated_pairs(grid, channels, key, rotations)
+    turned, straight, angles = _rotated_pairs(grid, coefficients, key)
     output_grid = grid if output_grid is None else output_grid
     after, before = function(turned), function(straight)
     transform = st.SpinTransform(output_grid, tuple(before))
@@ -51,40 +49,39 @@ def equivariance_error(
 def invariance_error(
     function: Callable[[dict[int, jax.Array]], jax.Array],
     grid: st.Grid,
-    channels: Channels,
+    coefficients: st.Coefficients,
     *,
     key: jax.Array,
-    rotations: int = 16,
 ) -> jax.Array:
     """Change of an output that should not change, relative to its spread across inputs.
+
+    The figure depends on the inputs: rough fields alias more at every nonlinearity, and fields that
+    are all alike have a small spread to compare with.
 
     Args:
       function: from a field, a mapping from spin to (batch, lat, long, channel), to (batch, n): the
         logits of a network in evaluation mode, say.
       grid: of the input.
-      channels: channels per spin of the input; spin 0 is real.
-      key: a JAX random key.
-      rotations: how many random band-limited inputs, each with a random rotation, at least 2.
+      coefficients: of the inputs, two at least, each of which is turned by a random rotation of its
+        own. The function gets the real part of spin 0.
+      key: a JAX random key, for the rotations.
 
     Returns:
       Scalar: the root mean square of f(R x) - f(x), divided by the standard deviation of f(x) over
       the inputs (root mean square over the n components).
     """
-    turned, straight, _ = _rotated_pairs(grid, channels, key, rotations)
+    turned, straight, _ = _rotated_pairs(grid, coefficients, key)
     after, before = function(turned), function(straight)
     spread = jnp.sqrt(jnp.mean(jnp.var(before, axis=0)))
     return jnp.sqrt(jnp.mean((after - before) ** 2)) / spread
 
 
 def _rotated_pairs(
-    grid: st.Grid, channels: Channels, key: jax.Array, count: int
+    grid: st.Grid, coefficients: st.Coefficients, key: jax.Array
 ) -> tuple[dict[int, jax.Array], dict[int, jax.Array], st.EulerAngles]:
-    key_coefficients, key_angles = jax.random.split(key)
-    transform = st.SpinTransform(grid, tuple(channels))
-    coefficients = st.random_coefficients(
-        key_coefficients, channels, grid.band_limit, batch=count, real_scalars=True
-    )
-    angles = st.random_euler_angles(key_angles, (count,))
+    transform = st.SpinTransform(grid, tuple(coefficients))
+    (count,) = {len(values) for values in coefficients.values()}
+    angles = st.random_euler_angles(key, (count,))
     turned = transform.inverse(st.rotate_coefficients(coefficients, angles))
     straight = transform.inverse(coefficients)
     return _with_real_scalars(turned), _with_real_scalars(straight), angles

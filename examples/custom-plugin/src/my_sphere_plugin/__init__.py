@@ -1,0 +1,1 @@
+"""A third-party package: a model and a dataset of its own."""

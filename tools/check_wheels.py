@@ -1,0 +1,62 @@
+"""Builds every distribution, installs them with plain pip from their wheels, and uses them.
+
+Usage: python tools/check_wheels.py DIRECTORY
+
+Editable installs hide what a wheel lacks: data files, entry points, declared dependencies.
+"""
+
+import pathlib
+import subprocess
+import sys
+import venv
+
+ROOT = pathlib.Path(__file__).parents[1]
+DISTRIBUTIONS = sorted(
+    path.parent
+    for folder in ("packages", "datasets", "apps")
+    for path in ROOT.glob(f"{folder}/*/pyproject.toml")
+)
+# What a user would do after installing, with nothing of this tree in sight.
+USE = """
+import spin_registry as sr
+assert not sr.broken_plugins(), sr.broken_plugins()
+assert {"spin_classifier_6_layers", "tiny_classifier"} <= set(sr.model_names())
+assert {"digits/rotated", "spherical_mnist/rotated"} <= set(sr.dataset_names())
+import spin_train
+config = spin_train.load_config("digits")
+config.num_train_steps = 2
+summary = spin_train.train(config, "run")
+assert 0 <= summary["test"]["accuracy"] <= 1
+print(summary)
+"""
+
+
+def main(directory: str) -> None:
+    """Builds into DIRECTORY/dist, installs into DIRECTORY/environment."""
+    work = pathlib.Path(directory)
+    wheels, environment = work / "dist", work / "environment"
+    work.mkdir(parents=True, exist_ok=True)
+    venv.create(environment, with_pip=True, clear=True)
+    pip = [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "-q"]
+    for distribution in DISTRIBUTIONS:
+        run(*pip, "wheel", "--no-deps", "--wheel-dir", wheels, distribution)
+    names = [path.name.split("-")[0] for path in wheels.glob("*.whl")]
+    if len(set(names)) != len(DISTRIBUTIONS):
+        sys.exit(f"{len(DISTRIBUTIONS)} distributions made these wheels: {sorted(names)}")
+    run(*pip, "install", "--find-links", wheels, "spin-train", "spin-models", "spherical-mnist")
+    run(*pip, "check")
+    run(environment / "bin" / "spin-list", cwd=work)
+    run(environment / "bin" / "python", "-c", USE, cwd=work)
+
+
+def run(*command: object, cwd: pathlib.Path = ROOT) -> None:
+    """Runs a command, and ends the program with its exit code if it fails."""
+    words = [str(word) for word in command]
+    print("$", *words if len(words[-1]) < 100 else words[:-1], flush=True)
+    code = subprocess.run(words, cwd=cwd).returncode
+    if code:
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
