@@ -1,6 +1,18 @@
 """Spin-weighted spherical CNNs, and the baselines they are compared with."""
 
-from spin_models.cnn_classifier import CNNClassifier
-from spin_models.spin_classifier import SpinClassifier
+import importlib
+from typing import Any
 
-__all__ = ["CNNClassifier", "SpinClassifier"]
+# Loaded on first use: the plugin's module, which is in this package, must stay light.
+_HOMES = {
+    "CNNClassifier": "spin_models.cnn_classifier",
+    "SpinClassifier": "spin_models.spin_classifier",
+}
+
+__all__ = ["CNNClassifier", "SpinClassifier"]  # noqa: F822
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -69,5 +69,5 @@ def tiny_cnn_classifier(
     input: sr.FieldSpec, output: sr.ClassSpec, *, rngs: nnx.Rngs, **options: Any
 ) -> CNNClassifier:
     """Three planar convolutions, with about as many parameters as `tiny_classifier`."""
-    settings = {"widths": (16, 32, 42), "pool": (False, False, True)}
+    settings = {"widths": (14, 26, 34), "pool": (False, False, True)}
     return CNNClassifier(input, output, rngs=rngs, **(settings | options))
