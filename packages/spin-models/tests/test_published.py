@@ -74,8 +74,8 @@ def test_gradients_array_by_array(name):
     """The layers one by one round as the published code does, and agree with it in every array.
 
     Fused, the arithmetic is in another order. Of the 2.3 million values before the spherical
-    classifier's leaky ReLUs, one is 3e-7 from the kink (their typical size is 0.6), so that rounding
-    decides its slope, and single arrays of the gradient move by 4e-4, in float64 as well.
+    classifier's leaky ReLUs, one is 3e-7 from the kink (their typical size is 0.6): rounding sets
+    its slope, and single arrays of the gradient move by 4e-4, in float64 as well.
     """
     case = PublishedCase(name)
     *_, found = gradients(case, trained if name.startswith("cnn") else composed)

@@ -12,6 +12,8 @@ alone, (L, ell, batch, channel), "half" below, at half the cost.
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +22,11 @@ from sphere_transforms.contraction import contract
 
 Parts = tuple[jax.Array, jax.Array]
 
+# Within a compiled step these are inlined; called one by one, each compiles once for its shapes.
+_compiled = functools.partial(jax.jit, static_argnames="precision")
 
+
+@_compiled
 def analyze(
     parts: Parts, fourier: jax.Array, analysis: jax.Array, precision: jax.lax.Precision
 ) -> Parts:
@@ -48,6 +54,7 @@ def analyze(
     )
 
 
+@_compiled
 def analyze_real(
     field: jax.Array, fourier: jax.Array, analysis: jax.Array, precision: jax.lax.Precision
 ) -> Parts:
@@ -60,6 +67,7 @@ def analyze_real(
     )
 
 
+@_compiled
 def synthesize(
     parts: Parts, fourier: jax.Array, synthesis: jax.Array, precision: jax.lax.Precision
 ) -> Parts:
@@ -79,6 +87,7 @@ def synthesize(
     )
 
 
+@_compiled
 def synthesize_real(
     half: Parts, fourier: jax.Array, synthesis: jax.Array, precision: jax.lax.Precision
 ) -> jax.Array:
@@ -93,6 +102,7 @@ def synthesize_real(
     return contract("pmk,pmjbc->kjbc", fourier, stacked, precision)
 
 
+@jax.jit
 def expand_half(half: Parts) -> Parts:
     """Half coefficients to all orders: a_{ell,-m} = (-1)^m conj(a_{ell m})."""
     real, imag = half
@@ -103,6 +113,7 @@ def expand_half(half: Parts) -> Parts:
     )
 
 
+@jax.jit
 def real_part(parts: Parts) -> Parts:
     """Half coefficients of the real part of a field of spin 0, from all of its coefficients.
 

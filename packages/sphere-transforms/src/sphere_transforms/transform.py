@@ -214,7 +214,7 @@ def _swap_axes(values: jax.Array) -> jax.Array:
 def _fourier_table(grid: Grid, band_limit: int, dtype: str) -> jax.Array:
     """Shape (2, L, long): cos(m phi_k) and sin(m phi_k)."""
     phase = np.outer(np.arange(band_limit), grid.longitudes)
-    return jnp.asarray(np.stack([np.cos(phase), np.sin(phase)]), dtype)
+    return jnp.asarray(np.stack([np.cos(phase), np.sin(phase)]).astype(dtype))
 
 
 @functools.lru_cache(maxsize=64)
@@ -223,7 +223,8 @@ def _latitude_tables(
 ) -> tuple[jax.Array, jax.Array]:
     """For analysis and for synthesis, each (m, ell, lat): sYlm(theta_j, 0), weighted and plain."""
     plain = latitude_functions(band_limit, spin, grid.colatitudes).transpose(1, 0, 2)
-    return jnp.asarray(plain * grid.quadrature_weights, dtype), jnp.asarray(plain, dtype)
+    weighted = plain * grid.quadrature_weights
+    return jnp.asarray(weighted.astype(dtype)), jnp.asarray(plain.astype(dtype))
 
 
 def _checked_band_limit(grid: Grid, band_limit: int | None) -> int:

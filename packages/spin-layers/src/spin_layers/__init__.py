@@ -6,6 +6,7 @@ from spin_layers.constant import Constant
 from spin_layers.convolution import SpinConvolution, localized_filter_matrix
 from spin_layers.equivariance import equivariance_error, invariance_error
 from spin_layers.fused_block import fused_block
+from spin_layers.initialization import complex_normal, lecun_normal
 from spin_layers.nonlinearity import MagnitudeNonlinearity
 from spin_layers.normalization import SpinBatchNormalization
 from spin_layers.packed import PackedField, global_pool_packed, pack, unpack
@@ -22,11 +23,13 @@ __all__ = [
     "SpinBlock",
     "SpinConvolution",
     "check_field",
+    "complex_normal",
     "equivariance_error",
     "fused_block",
     "global_pool",
     "global_pool_packed",
     "invariance_error",
+    "lecun_normal",
     "localized_filter_matrix",
     "pack",
     "sphere_mean",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,13 +85,13 @@ class SpinConvolution(nnx.Module):
         )
         values = band_limit if filter_values is None else filter_values
         self.interpolation = Constant(
-            jnp.asarray(localized_filter_matrix(band_limit, values), dtype)
+            jnp.asarray(localized_filter_matrix(band_limit, values).astype(dtype))
         )
         size_in, size_out = sum(self.channels_in.values()), sum(self.channels_out.values())
         scale = 1 / np.sqrt(len(self.channels_in) * size_in * size_out)
         complex_dtype = jnp.result_type(dtype, jnp.complex64)
-        normal = complex_normal(rngs.params(), (size_in, size_out, values), complex_dtype)
-        self.kernel = nnx.Param(normal * jnp.asarray(scale, dtype))
+        shape = (size_in, size_out, values)
+        self.kernel = nnx.Param(complex_normal(rngs.params(), shape, complex_dtype, scale))
 
     def __call__(self, field: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
         """Convolves a field.
@@ -123,14 +124,7 @@ class SpinConvolution(nnx.Module):
 
     def block_filters(self) -> jax.Array:
         """Filters per degree acting on [real, imaginary] channels: (ell, 2 in, 2 out), real."""
-        kernel = self.kernel[...]
-        real, imag = (
-            jnp.einsum("lv,iov->lio", self.interpolation[...], part, precision=self.precision)
-            for part in (kernel.real, kernel.imag)
-        )
-        return jnp.concatenate(
-            [jnp.concatenate([real, imag], -1), jnp.concatenate([-imag, real], -1)], -2
-        )
+        return _block_filters(self.kernel[...], self.interpolation[...], self.precision)
 
 
 def localized_filter_matrix(band_limit: int, values: int) -> np.ndarray:
@@ -154,3 +148,14 @@ def localized_filter_matrix(band_limit: int, values: int) -> np.ndarray:
     knots = np.linspace(0, band_limit - 1, values)
     degrees = np.arange(band_limit)
     return np.stack([np.interp(degrees, knots, row) for row in np.eye(values)], axis=1)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _block_filters(kernel: jax.Array, interpolation: jax.Array, precision: Any) -> jax.Array:
+    real, imag = (
+        jnp.einsum("lv,iov->lio", interpolation, part, precision=precision)
+        for part in (kernel.real, kernel.imag)
+    )
+    return jnp.concatenate(
+        [jnp.concatenate([real, imag], -1), jnp.concatenate([-imag, real], -1)], -2
+    )

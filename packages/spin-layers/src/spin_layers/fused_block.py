@@ -9,7 +9,8 @@ synthesised. The composition of layers in `SpinBlock` is the definition; a test 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,6 @@ import numpy as np
 
 from sphere_transforms import split
 from spin_layers.convolution import SpinConvolution
-from spin_layers.nonlinearity import MagnitudeNonlinearity
 from spin_layers.normalization import SpinBatchNormalization
 from spin_layers.packed import PackedField, weighted_pool_packed
 from spin_layers.pooling import safe_root
@@ -48,7 +48,9 @@ def fused_block(block: SpinBlock, packed: PackedField, *, train: bool) -> Packed
             real = synthesis.synthesize_real(split.real_part(parts))
             result[0] = (jax.nn.leaky_relu(real, block.nonlinearity.negative_slope),)
         else:
-            result[spin] = _magnitude(block.nonlinearity, spin, synthesis.synthesize(spin, parts))
+            bias = block.nonlinearity.bias[f"spin_{spin}"][...]
+            parts = synthesis.synthesize(spin, parts)
+            result[spin] = _magnitude(parts, bias, block.nonlinearity.epsilon)
     return result
 
 
@@ -60,38 +62,59 @@ def _convolve(convolution: SpinConvolution, packed: PackedField) -> dict[int, sp
         else split.expand_half(analysis.analyze_real(parts[0]))
         for spin, parts in sorted(packed.items())
     ]
-    stacked = jnp.concatenate(
-        [part for parts in zip(*coefficients, strict=True) for part in parts], -1
-    )
-    product = jnp.einsum(
-        "mlbi,lio->lmbo", stacked, convolution.block_filters(), precision=convolution.precision
-    )
+    sizes = tuple(convolution.channels_out.values())
+    pieces = _multiply(coefficients, convolution.block_filters(), sizes, convolution.precision)
+    return dict(zip(convolution.channels_out, pieces, strict=True))
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _multiply(
+    coefficients: list[split.Parts], filters: jax.Array, sizes: tuple[int, ...], precision: Any
+) -> list[split.Parts]:
+    by_part = zip(*coefficients, strict=True)
+    stacked = jnp.concatenate([part for parts in by_part for part in parts], -1)
+    product = jnp.einsum("mlbi,lio->lmbo", stacked, filters, precision=precision)
     product = jnp.transpose(product, (1, 0, 2, 3))
-    sizes = list(convolution.channels_out.values())
     pieces = jnp.split(product, np.cumsum(sizes + sizes)[:-1], axis=-1)
-    count = len(sizes)
-    return {
-        spin: (pieces[index], pieces[index + count])
-        for index, spin in enumerate(convolution.channels_out)
-    }
+    return list(zip(pieces[: len(sizes)], pieces[len(sizes) :], strict=True))
 
 
 def _normalize(
     normalization: SpinBatchNormalization, spin: int, parts: split.Parts, train: bool
 ) -> split.Parts:
-    real, imag = parts
     power = mean = None
     if train:
-        # What stands at degrees below |spin| is in no harmonic, and so in no field.
-        first = abs(spin)
-        squares = real[:, first:] ** 2 + imag[:, first:] ** 2
-        power = jnp.mean(jnp.sum(squares, axis=(0, 1)), axis=0) / (4 * np.pi)
+        power = _power(parts, abs(spin))
         if spin == 0:
-            mean = _mean_over_sphere_and_batch(parts)
+            mean = _mean(parts)
     factor, offset = normalization.factor_and_offset(spin, power, mean)
+    return _scale_and_shift(parts, factor, offset)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _power(parts: split.Parts, first_degree: int) -> jax.Array:
+    """Mean of |f|^2 over sphere and batch; below degree |spin| there is no harmonic."""
+    squares = sum(part[:, first_degree:] ** 2 for part in parts)
+    return jnp.mean(jnp.sum(squares, axis=(0, 1)), axis=0) / (4 * np.pi)
+
+
+@jax.jit
+def _mean(parts: split.Parts) -> jax.Array:
+    """Mean of a field of spin 0 over sphere and batch."""
+    middle = parts[0].shape[1] - 1
+    means = (jnp.mean(part[middle, 0], axis=0) / np.sqrt(4 * np.pi) for part in parts)
+    return jax.lax.complex(*means)
+
+
+@jax.jit
+def _scale_and_shift(
+    parts: split.Parts, factor: jax.Array, offset: jax.Array | None
+) -> split.Parts:
+    real, imag = parts
+    factor = factor[None, None, None, :]
     real, imag = (
-        real * factor.real[None, None, None] - imag * factor.imag[None, None, None],
-        real * factor.imag[None, None, None] + imag * factor.real[None, None, None],
+        real * factor.real - imag * factor.imag,
+        real * factor.imag + imag * factor.real,
     )
     if offset is None:
         return real, imag
@@ -99,24 +122,13 @@ def _normalize(
     band_limit = real.shape[1]
     constant = np.zeros((2 * band_limit - 1, band_limit, 1, 1))
     constant[band_limit - 1, 0] = np.sqrt(4 * np.pi)
-    unit = jnp.asarray(constant, real.dtype)
-    return (
-        real + unit * offset.real[None, None, None],
-        imag + unit * offset.imag[None, None, None],
-    )
+    shift = jnp.asarray(constant, real.dtype) * offset[None, None, None, :]
+    return real + shift.real, imag + shift.imag
 
 
-def _mean_over_sphere_and_batch(parts: split.Parts) -> jax.Array:
-    middle = parts[0].shape[1] - 1
-    means = (jnp.mean(part[middle, 0], axis=0) / np.sqrt(4 * np.pi) for part in parts)
-    return jax.lax.complex(*means)
-
-
-def _magnitude(
-    nonlinearity: MagnitudeNonlinearity, spin: int, parts: split.Parts
-) -> tuple[jax.Array, ...]:
+@jax.jit
+def _magnitude(parts: split.Parts, bias: jax.Array, epsilon: float) -> tuple[jax.Array, ...]:
     real, imag = parts
     size = safe_root(real**2 + imag**2)
-    bias = nonlinearity.bias[f"spin_{spin}"][...][None, None, None, :]
-    gain = jax.nn.relu(size + bias) / (size + nonlinearity.epsilon)
+    gain = jax.nn.relu(size + bias[None, None, None, :]) / (size + epsilon)
     return real * gain, imag * gain

@@ -1,4 +1,8 @@
-"""Random initial values that do not cost a compilation for every shape."""
+"""Initial values that do not cost a compilation for every shape.
+
+`jax.random.normal` compiles anew for each shape, which takes longer than everything else in a
+network's initialisation together. Here blocks of one size are drawn, cut and scaled.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +12,67 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 _BLOCK = 4096
+# Standard deviation of a standard normal truncated to [-2, 2].
+_TRUNCATED_DEVIATION = 0.87962566103423978
 
 
-def complex_normal(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
-    """Independent complex normals with E|z|^2 = 1.
-
-    `jax.random.normal` compiles anew for each shape, which takes longer than everything else in a
-    network's initialisation together; here blocks of one size are drawn and cut.
+def complex_normal(
+    key: jax.Array, shape: tuple[int, ...], dtype: Any, scale: float = 1.0
+) -> jax.Array:
+    """Independent complex normals with E|z|^2 = scale^2.
 
     Args:
       key: a JAX random key.
       shape: of the result.
       dtype: complex64 or complex128.
+      scale: root mean square of the modulus.
 
     Returns:
       An array of the shape and dtype.
     """
-    size = math.prod(shape)
-    blocks = [_block(key, index, jnp.dtype(dtype).name) for index in range(-(-size // _BLOCK))]
-    return jnp.concatenate(blocks)[:size].reshape(shape)
+    return _from_blocks(_normal_block, key, shape, dtype, scale)
+
+
+def lecun_normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, **_: Any) -> jax.Array:
+    """Normals truncated at two deviations, of variance 1 / shape[0]: Flax's default for kernels.
+
+    Args:
+      key: a JAX random key.
+      shape: (size in, size out).
+      dtype: float32 or float64.
+
+    Returns:
+      An array of the shape and dtype.
+    """
+    scale = 1 / (math.sqrt(shape[0]) * _TRUNCATED_DEVIATION)
+    return _from_blocks(_truncated_block, key, shape, dtype, scale)
+
+
+def filled(value: float, shape: int | tuple[int, ...], dtype: Any) -> jax.Array:
+    """An array of one value, sent to the device instead of compiled there."""
+    return jnp.asarray(np.full(shape, value, dtype))
+
+
+def _from_blocks(
+    draw: Any, key: jax.Array, shape: tuple[int, ...], dtype: Any, scale: float
+) -> jax.Array:
+    name, size = jnp.dtype(dtype).name, math.prod(shape)
+    blocks = [draw(key, index, name) for index in range(-(-size // _BLOCK))]
+    # NumPy cuts without compiling; under a trace there are no values yet, and JAX does it.
+    numpy = jnp if isinstance(blocks[0], jax.core.Tracer) else np
+    values = numpy.concatenate(blocks)[:size].reshape(shape)
+    return jnp.asarray(values * numpy.asarray(scale, values.real.dtype))
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def _block(key: jax.Array, index: int, dtype: str) -> jax.Array:
+def _normal_block(key: jax.Array, index: int, dtype: str) -> jax.Array:
     return jax.random.normal(jax.random.fold_in(key, index), (_BLOCK,), jnp.dtype(dtype))
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _truncated_block(key: jax.Array, index: int, dtype: str) -> jax.Array:
+    folded = jax.random.fold_in(key, index)
+    return jax.random.truncated_normal(folded, -2, 2, (_BLOCK,), jnp.dtype(dtype))

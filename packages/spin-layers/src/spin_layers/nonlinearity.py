@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from spin_layers.channels import Channels, check_field, checked_channels
+from spin_layers.initialization import filled
 from spin_layers.pooling import modulus
 
 
@@ -43,7 +44,7 @@ class MagnitudeNonlinearity(nnx.Module):
         self.negative_slope, self.epsilon = negative_slope, epsilon
         self.bias = nnx.Dict(
             {
-                f"spin_{spin}": nnx.Param(jnp.zeros(count, dtype))
+                f"spin_{spin}": nnx.Param(filled(0, count, dtype))
                 for spin, count in self.channels.items()
                 if spin != 0
             }

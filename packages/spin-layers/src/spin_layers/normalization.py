@@ -11,6 +11,7 @@ from flax import nnx
 
 import sphere_transforms as st
 from spin_layers.channels import Channels, check_field, checked_channels
+from spin_layers.initialization import filled
 from spin_layers.pooling import sphere_mean, squared_modulus
 
 
@@ -52,13 +53,13 @@ class SpinBatchNormalization(nnx.Module):
         self.channels = nnx.static(checked_channels(channels, "channels"))
         complex_dtype = jnp.result_type(dtype, jnp.complex64)
         names = {f"spin_{spin}": count for spin, count in self.channels.items()}
-        self.scale = nnx.Dict({k: nnx.Param(jnp.ones(c, complex_dtype)) for k, c in names.items()})
+        self.scale = nnx.Dict({k: nnx.Param(filled(1, c, complex_dtype)) for k, c in names.items()})
         self.second_moment = nnx.Dict(
-            {name: nnx.BatchStat(jnp.ones(count, dtype)) for name, count in names.items()}
+            {name: nnx.BatchStat(filled(1, count, dtype)) for name, count in names.items()}
         )
         if 0 in self.channels:
-            self.bias = nnx.Param(jnp.zeros(self.channels[0], complex_dtype))
-            self.mean = nnx.BatchStat(jnp.zeros(self.channels[0], complex_dtype))
+            self.bias = nnx.Param(filled(0, self.channels[0], complex_dtype))
+            self.mean = nnx.BatchStat(filled(0, self.channels[0], complex_dtype))
 
     def __call__(self, field: Mapping[int, jax.Array], *, train: bool) -> dict[int, jax.Array]:
         """Normalises a field.

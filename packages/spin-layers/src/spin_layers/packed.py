@@ -8,6 +8,7 @@ operations run over contiguous memory.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import jax
@@ -20,6 +21,7 @@ from spin_layers.pooling import safe_root
 PackedField = dict[int, tuple[jax.Array, ...]]
 
 
+@jax.jit
 def pack(field: Mapping[int, jax.Array]) -> PackedField:
     """From a public field, real where it is real."""
     packed: PackedField = {}
@@ -30,6 +32,7 @@ def pack(field: Mapping[int, jax.Array]) -> PackedField:
     return packed
 
 
+@jax.jit
 def unpack(packed: PackedField) -> dict[int, jax.Array]:
     """To a public field, the inverse of `pack`."""
 
@@ -42,6 +45,7 @@ def unpack(packed: PackedField) -> dict[int, jax.Array]:
     }
 
 
+@functools.partial(jax.jit, static_argnums=(1, 2))
 def weighted_pool_packed(
     packed: PackedField, grid: st.EquiangularGrid, coarse: st.EquiangularGrid
 ) -> PackedField:
@@ -57,6 +61,7 @@ def weighted_pool_packed(
     return {spin: tuple(pool(part) for part in parts) for spin, parts in packed.items()}
 
 
+@functools.partial(jax.jit, static_argnums=1)
 def global_pool_packed(packed: PackedField, grid: st.Grid) -> jax.Array:
     """`spin_layers.global_pool`, packed, for a real spin 0."""
     means = []

@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 
 from spin_layers.channels import Channels, check_field, checked_channels
-from spin_layers.initialization import complex_normal
+from spin_layers.initialization import complex_normal, filled
 from spin_layers.pooling import modulus
 
 
@@ -56,11 +56,11 @@ class PhaseCollapse(nnx.Module):
         complex_dtype = jnp.result_type(dtype, jnp.complex64)
 
         def kernel(size_in: int) -> nnx.Param:
-            normal = complex_normal(rngs.params(), (size_in, scalars), complex_dtype)
-            return nnx.Param(normal * jnp.asarray(1 / np.sqrt(size_in), dtype))
+            shape, scale = (size_in, scalars), 1 / np.sqrt(size_in)
+            return nnx.Param(complex_normal(rngs.params(), shape, complex_dtype, scale))
 
         self.scalar_kernel, self.modulus_kernel = kernel(scalars), kernel(everything)
-        self.bias = nnx.Param(jnp.zeros(scalars, complex_dtype))
+        self.bias = nnx.Param(filled(0, scalars, complex_dtype))
 
     def __call__(self, field: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
         """Collapses.

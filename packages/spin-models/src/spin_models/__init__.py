@@ -9,7 +9,7 @@ _HOMES = {
     "SpinClassifier": "spin_models.spin_classifier",
 }
 
-__all__ = ["CNNClassifier", "SpinClassifier"]  # noqa: F822
+__all__ = ["CNNClassifier", "SpinClassifier"]
 
 
 def __getattr__(name: str) -> Any:

@@ -77,6 +77,7 @@ class SpinClassifier(nnx.Module):
             output.num_classes,
             param_dtype=dtype,
             precision=precision,
+            kernel_init=sl.lecun_normal,
             rngs=rngs,
         )
 
