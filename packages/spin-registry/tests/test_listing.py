@@ -30,12 +30,12 @@ def full(site):
 def test_table(full, capsys):
     assert main([]) == 0
     assert capsys.readouterr().out == (
-        "MODEL   DISTRIBUTION    OPTIONS                SUMMARY\n"
-        "my_net  mine-dist 1.5   depth=4, kind='wide'   A net of mine\n"
-        "shared  mine-dist 1.5   -\n"
-        "shared  yours-dist 1.0  dtype=<class 'float'>\n"
+        "MODEL   DISTRIBUTION    SUMMARY        OPTIONS\n"
+        "my_net  mine-dist 1.5   A net of mine  depth=4, kind='wide'\n"
+        "shared  mine-dist 1.5                  -\n"
+        "shared  yours-dist 1.0                 dtype=<class 'float'>\n"
         "\n"
-        "DATASET  DISTRIBUTION  OPTIONS  SUMMARY\n"
+        "DATASET  DISTRIBUTION  SUMMARY  OPTIONS\n"
         "(none is registered)\n"
         "\n"
         "Registered more than once, and refused:\n"

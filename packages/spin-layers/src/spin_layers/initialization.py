@@ -37,17 +37,17 @@ def complex_normal(
 
 
 def lecun_normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, **_: Any) -> jax.Array:
-    """Normals truncated at two deviations, of variance 1 / shape[0]: Flax's default for kernels.
+    """Normals truncated at two deviations, of variance 1 / fan in: Flax's default for kernels.
 
     Args:
       key: a JAX random key.
-      shape: (size in, size out).
+      shape: of a dense or convolution kernel, size out last; the fan in is the product of the rest.
       dtype: float32 or float64.
 
     Returns:
       An array of the shape and dtype.
     """
-    scale = 1 / (math.sqrt(shape[0]) * _TRUNCATED_DEVIATION)
+    scale = 1 / (math.sqrt(math.prod(shape[:-1])) * _TRUNCATED_DEVIATION)
     return _from_blocks(_truncated_block, key, shape, dtype, scale)
 
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+import spin_layers as sl
 import spin_registry as sr
 
 
@@ -63,7 +64,15 @@ class CNNClassifier(nnx.Module):
         self.pool = tuple(pool)
         sizes = (input.channels[0], *widths)
         self.convolutions = nnx.List(
-            nnx.Conv(size_in, size_out, (3, 3), param_dtype=dtype, precision=precision, rngs=rngs)
+            nnx.Conv(
+                size_in,
+                size_out,
+                (3, 3),
+                param_dtype=dtype,
+                precision=precision,
+                kernel_init=sl.lecun_normal,
+                rngs=rngs,
+            )
             for size_in, size_out in itertools.pairwise(sizes)
         )
         self.normalizations = nnx.List(
@@ -71,7 +80,12 @@ class CNNClassifier(nnx.Module):
             for width in widths
         )
         self.head = nnx.Linear(
-            widths[-1], output.num_classes, param_dtype=dtype, precision=precision, rngs=rngs
+            widths[-1],
+            output.num_classes,
+            param_dtype=dtype,
+            precision=precision,
+            kernel_init=sl.lecun_normal,
+            rngs=rngs,
         )
 
     def __call__(self, field: Mapping[int, jax.Array], *, train: bool = False) -> jax.Array:

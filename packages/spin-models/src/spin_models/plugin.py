@@ -1,35 +1,67 @@
-"""Registers this package's models; imports nothing heavy."""
+"""Registers this package's models; imports nothing heavy.
+
+A model is a class and its options. The six-layer ones are those of Esteves, Makadia and Daniilidis
+(2020), arXiv 2006.10731, section 5.1, as the published code has them; their `pool` stands for
+resolutions (64, 64, 64, 32, 32, 16, 16) where the input has 64.
+"""
+
+from typing import Any
 
 import spin_registry as sr
+
+_SPIN = "spin_models.spin_classifier:SpinClassifier"
+_PLANAR = "spin_models.cnn_classifier:CNNClassifier"
+_POOL_6_LAYERS = (False, False, True, False, True, False)
+_POOL_3_LAYERS = (False, False, True)
 
 
 @sr.hookimpl
 def register_models() -> list[sr.ModelEntry]:
     """The models of this package."""
     return [
-        sr.ModelEntry(
-            "tiny_classifier",
-            "spin_models.published:tiny_classifier",
-            summary="three layers, spins {0, 1}: small enough for a laptop's CPU",
-        ),
-        sr.ModelEntry(
-            "tiny_cnn_classifier",
-            "spin_models.published:tiny_cnn_classifier",
-            summary="three planar convolutions, of tiny_classifier's size: its baseline",
-        ),
-        sr.ModelEntry(
+        _entry(
             "spin_classifier_6_layers",
-            "spin_models.published:spin_classifier_6_layers",
-            summary="the paper's network for spherical MNIST, spins {0, 1}; 39,146 parameters",
+            _SPIN,
+            "the paper's network for spherical MNIST, spins {0, 1}; 39,146 parameters",
+            widths=(16, 16, 20, 24, 28, 32),
+            spins=(0, 1),
+            filter_values=(6, 6, 4, 4, 3, 3),
+            pool=_POOL_6_LAYERS,
         ),
-        sr.ModelEntry(
+        _entry(
             "spherical_classifier_6_layers",
-            "spin_models.published:spherical_classifier_6_layers",
-            summary="the same with spin 0 alone, isotropic filters: a baseline; 57,238 parameters",
+            _SPIN,
+            "its baseline with spin 0 alone, so isotropic filters; 57,238 parameters",
+            widths=(16, 16, 32, 32, 58, 58),
+            spins=(0,),
+            filter_values=(8,) * 6,
+            pool=_POOL_6_LAYERS,
         ),
-        sr.ModelEntry(
+        _entry(
             "cnn_classifier_6_layers",
-            "spin_models.published:cnn_classifier_6_layers",
-            summary="a planar CNN on the equirectangular map: a baseline; 59,230 parameters",
+            _PLANAR,
+            "its baseline on the plane, a CNN on the equirectangular map; 59,230 parameters",
+            widths=(16, 16, 32, 32, 54, 54),
+            pool=_POOL_6_LAYERS,
+        ),
+        _entry(
+            "tiny_classifier",
+            _SPIN,
+            "three layers of spins {0, 1} for 32 x 32 inputs: minutes on a laptop",
+            widths=(12, 16, 24),
+            spins=(0, 1),
+            filter_values=(6, 6, 4),
+            pool=_POOL_3_LAYERS,
+        ),
+        _entry(
+            "tiny_cnn_classifier",
+            _PLANAR,
+            "three planar convolutions, of tiny_classifier's size: its baseline",
+            widths=(14, 26, 34),
+            pool=_POOL_3_LAYERS,
         ),
     ]
+
+
+def _entry(name: str, factory: str, summary: str, **options: Any) -> sr.ModelEntry:
+    return sr.ModelEntry(name, factory, summary=summary, options=options)

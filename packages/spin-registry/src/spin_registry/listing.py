@@ -89,10 +89,10 @@ def _page(found: dict[str, list[Row]]) -> str:
 
 
 def _table(title: str, rows: list[Row]) -> str:
-    cells = [(title, "DISTRIBUTION", "OPTIONS", "SUMMARY")]
+    cells = [(title, "DISTRIBUTION", "SUMMARY", "OPTIONS")]
     for row in rows:
         options = ", ".join(f"{name}={value!r}" for name, value in row["options"].items())
-        cells.append((row["name"], _release(row), options or "-", row["summary"]))
+        cells.append((row["name"], _release(row), row["summary"], options or "-"))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
