@@ -7,8 +7,27 @@ import pytest
 
 import spin_registry
 import spin_train
+from spin_train.configuration import as_plain_dict
+from spin_train.report import write_report
 
 PLUGIN = Path(__file__).parent / "plugin"
+
+HISTORY = [
+    {"step": 1, "param_count": 10},
+    {"step": 50, "learning_rate": 1e-3, "loss": 2.0, "loss_std": 0.1, "train_accuracy": 0.2},
+    {"step": 50, "split": "validation", "accuracy": 0.3, "eval_loss": 1.9},
+    {"step": 100, "learning_rate": 0.0, "loss": 0.05, "loss_std": 0.1, "train_accuracy": 0.9},
+    {"step": 100, "split": "validation", "accuracy": 0.8125, "eval_loss": 0.4},
+]
+SUMMARY = {
+    "model_name": "a<b>&c",
+    "dataset": "digits/rotated",
+    "eval_dataset": "digits/canonical",
+    "param_count": 39146,
+    "num_train_steps": 100,
+    "steps_per_sec": None,
+    "validation": {"accuracy": 0.8125, "eval_loss": 0.4},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +55,11 @@ def config() -> ml_collections.ConfigDict:
     config.eval_every_steps = 4
     config.checkpoint_every_steps = 3
     return config
+
+
+@pytest.fixture
+def report(tmp_path) -> Path:
+    """A report of a run that never was."""
+    path = tmp_path / "report.html"
+    write_report(path, as_plain_dict(spin_train.load_config("digits")), SUMMARY, HISTORY)
+    return path

@@ -6,10 +6,6 @@ import shutil
 import subprocess
 
 import pytest
-from test_report import HISTORY, SUMMARY
-
-from spin_train.configuration import as_plain_dict, load_config
-from spin_train.report import write_report
 
 pytestmark = pytest.mark.browser
 
@@ -24,9 +20,7 @@ def chromium():
     return found
 
 
-def test_every_curve_is_drawn_and_the_console_is_silent(chromium, tmp_path):
-    report = tmp_path / "report.html"
-    write_report(report, as_plain_dict(load_config("digits")), SUMMARY, HISTORY)
+def test_every_curve_is_drawn_and_the_console_is_silent(chromium, report, tmp_path):
     flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
     shown = subprocess.run(
         [

@@ -5,32 +5,12 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from spin_train.configuration import as_plain_dict, load_config
 from spin_train.line_chart import Line, line_chart, linear_axis, logarithmic_axis
-from spin_train.report import write_report
-
-HISTORY = [
-    {"step": 1, "param_count": 10},
-    {"step": 50, "learning_rate": 1e-3, "loss": 2.0, "loss_std": 0.1, "train_accuracy": 0.2},
-    {"step": 50, "split": "validation", "accuracy": 0.3, "eval_loss": 1.9},
-    {"step": 100, "learning_rate": 0.0, "loss": 0.05, "loss_std": 0.1, "train_accuracy": 0.9},
-    {"step": 100, "split": "validation", "accuracy": 0.8125, "eval_loss": 0.4},
-]
-SUMMARY = {
-    "model_name": "a<b>&c",
-    "dataset": "digits/rotated",
-    "eval_dataset": "digits/canonical",
-    "param_count": 39146,
-    "num_train_steps": 100,
-    "steps_per_sec": None,
-    "validation": {"accuracy": 0.8125, "eval_loss": 0.4},
-}
 
 
 @pytest.fixture
-def page(tmp_path):
-    write_report(tmp_path / "report.html", as_plain_dict(load_config("digits")), SUMMARY, HISTORY)
-    return (tmp_path / "report.html").read_text()
+def page(report):
+    return report.read_text()
 
 
 def test_it_has_curves_and_tables(page):
