@@ -6,7 +6,6 @@ Daniilidis, NeurIPS 2020).
 """
 
 import os
-import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -32,9 +31,6 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
         mnist_dir: a folder with MNIST's four IDX files; None: SPIN_MNIST_DIR, or download.
         **kwargs: tfds's own: `config` ("canonical" or "rotated"), `data_dir`, `version`.
     """
-
-    # tfds would look for it by the module's name, which fails for a subclass in a test.
-    pkg_dir_path: ClassVar[pathlib.Path] = pathlib.Path(__file__).parent
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Initial release."}
