@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from etils import epath
 
 NUM_TRAIN, NUM_TEST = 30, 7
 
@@ -40,5 +41,7 @@ def tiny_builder(mnist):
     class TinyMnist(SphericalMnist, skip_registration=True):
         MD5 = mnist.md5
         NUM_VALIDATION = 5
+        # tfds would look for it by the name that pytest gives to this module.
+        pkg_dir_path = epath.Path(__file__).parent
 
     return TinyMnist
