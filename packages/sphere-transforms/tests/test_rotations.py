@@ -91,3 +91,9 @@ def test_rotation_matrix_turns_actively_in_the_order_zyz():
 def test_an_array_that_is_no_coefficients_is_refused():
     with pytest.raises(ValueError, match=r"\(2, 12, 12, 3\).*2 L - 1"):
         st.rotate_coefficients({0: jnp.ones((2, 12, 12, 3), jnp.complex64)}, ANGLES)
+
+
+def test_angles_that_do_not_fit_the_batch_are_refused():
+    coefficients = st.random_coefficients(jax.random.key(0), {0: 1}, 4, batch=3)
+    with pytest.raises(ValueError, match=r"shape \(2,\).*batch of 3"):
+        st.rotate_coefficients(coefficients, (np.zeros(2), 0.0, 0.0))

@@ -174,6 +174,14 @@ def test_the_fused_block_is_the_composition_of_its_layers(
             np.testing.assert_allclose(evaluated[0][spin], evaluated[1][spin], atol=1e-11)
 
 
+def test_a_real_array_of_another_spin_is_taken_as_complex():
+    block = sl.SpinBlock(GRID, {1: 1}, {0: 1, 1: 1}, rngs=nnx.Rngs(0))
+    values = normal(0, 1, 16, 16, 1, dtype=jnp.float32)
+    real, complex_ = (block({1: v}, train=False) for v in (values, values + 0j))
+    for spin in real:
+        np.testing.assert_array_equal(real[spin], complex_[spin])
+
+
 def test_a_sharded_batch_is_not_gathered_in_a_block():
     from jax.sharding import AxisType, NamedSharding, PartitionSpec
 

@@ -77,7 +77,7 @@ def _batch(arguments: Any, axes: Any, *, subscripts: str, **parameters: Any) -> 
     table, data = arguments
     table_axis, data_axis = axes
     if table_axis is not None:
-        raise NotImplementedError(
+        raise TypeError(
             "vmap over a transform's tables: give the transform to the mapped function as a "
             "constant (in_axes=None)."
         )

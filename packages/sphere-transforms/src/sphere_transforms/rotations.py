@@ -68,7 +68,8 @@ def rotate_coefficients(
       The same mapping, turned.
 
     Raises:
-      ValueError: an array has not the shape of coefficients.
+      ValueError: an array has not the shape of coefficients, or an angle neither one value nor one
+        for each example.
     """
     return {spin: _rotate(values, angles) for spin, values in coefficients.items()}
 
@@ -79,6 +80,12 @@ def _rotate(values: jax.Array, angles: EulerAngles) -> jax.Array:
             f"rotate_coefficients: an array has shape {values.shape}; coefficients have shape "
             "(batch, L, 2 L - 1, channel), as SpinTransform.forward returns them."
         )
+    for angle in angles:
+        if jnp.shape(angle) not in ((), (1,), values.shape[:1]):
+            raise ValueError(
+                f"rotate_coefficients: an angle has shape {jnp.shape(angle)}; with a batch of "
+                f"{values.shape[0]} it must be a number, or an array of shape ({values.shape[0]},)."
+            )
     band_limit = values.shape[1]
     real = values.real.dtype
     quarter_turn = jnp.asarray(wigner_d_half_pi(band_limit), real)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -90,9 +90,10 @@ class SpinTransform:
           from -(L-1) to L-1; zero where |m| > ell or ell < |spin|.
 
         Raises:
-          KeyError: a spin the transform was not made for.
-          ValueError: an array of the wrong shape or dtype.
+          ValueError: no mapping, a spin the transform was not made for, or an array of the wrong
+            shape or dtype.
         """
+        _check_mapping(field, "field")
         result = {}
         for spin, values in field.items():
             self._check(spin, values, ("lat", "long"), self.grid.shape, "field")
@@ -115,10 +116,11 @@ class SpinTransform:
           Mapping from the same spins to complex arrays (batch, lat, long, channel).
 
         Raises:
-          KeyError: a spin the transform was not made for.
-          ValueError: an array of the wrong shape or dtype.
+          ValueError: no mapping, a spin the transform was not made for, or an array of the wrong
+            shape or dtype.
         """
         shape = (self.band_limit, 2 * self.band_limit - 1)
+        _check_mapping(coefficients, "coefficients")
         result = {}
         for spin, values in coefficients.items():
             self._check(spin, values, ("ell", "m"), shape, "coefficients")
@@ -179,9 +181,9 @@ class SpinTransform:
         what: str,
     ) -> None:
         if spin not in self.spins:
-            raise KeyError(
-                f"spin {spin!r}: this transform was made for spins {self.spins}; make one with "
-                f"SpinTransform(grid, spins={tuple(sorted({*self.spins, spin}, key=str))})."
+            raise ValueError(
+                f"{what} has spin {spin!r}, but this transform was made for spins {self.spins}; spin "
+                "weights are whole numbers: name all that you need in SpinTransform(grid, spins=...)."
             )
         if np.ndim(values) != 4 or tuple(np.shape(values)[1:3]) != tuple(shape):
             raise ValueError(
@@ -225,6 +227,14 @@ def _latitude_tables(
     plain = latitude_functions(band_limit, spin, grid.colatitudes).transpose(1, 0, 2)
     weighted = plain * grid.quadrature_weights
     return jnp.asarray(weighted.astype(dtype)), jnp.asarray(plain.astype(dtype))
+
+
+def _check_mapping(values: Any, what: str) -> None:
+    if not isinstance(values, Mapping):
+        raise ValueError(
+            f"{what} is a {type(values).__name__}; give a mapping from spin weight to array, for "
+            "example {0: x}."
+        )
 
 
 def _checked_band_limit(grid: Grid, band_limit: int | None) -> int:

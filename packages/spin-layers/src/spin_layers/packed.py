@@ -23,12 +23,14 @@ PackedField = dict[int, tuple[jax.Array, ...]]
 
 @jax.jit
 def pack(field: Mapping[int, jax.Array]) -> PackedField:
-    """From a public field, real where it is real."""
+    """From a public field; spin 0 stays real where it is."""
     packed: PackedField = {}
     for spin, values in sorted(field.items()):
         turned = jnp.transpose(values, (2, 1, 0, 3))
-        complex_ = jnp.iscomplexobj(values)
-        packed[spin] = (turned.real, turned.imag) if complex_ else (turned,)
+        if spin == 0 and not jnp.iscomplexobj(values):
+            packed[spin] = (turned,)
+        else:
+            packed[spin] = (jnp.real(turned), jnp.imag(turned))
     return packed
 
 
