@@ -226,7 +226,7 @@ def test_differentiating_by_the_tables_is_refused():
         (lambda: forward({0: jnp.ones((12, 12))}), ValueError, "batch, lat, long, channel"),
         (lambda: forward({0: jnp.ones((1, 8, 8, 1))}), ValueError, "\\(1, 8, 8, 1\\)"),
         (lambda: forward({0: jnp.ones((1, 12, 12, 1), int)}), ValueError, "convert it"),
-        (lambda: forward({0: np.ones((1, 12, 12, 1))}), ValueError, "enable x64"),
+        (lambda: forward({0: np.ones((1, 12, 12, 1))}), ValueError, "jax_enable_x64"),
     ],
 )
 def test_bad_arguments(make, error, message):

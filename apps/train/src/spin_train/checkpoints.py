@@ -70,7 +70,9 @@ class Checkpoints:
             found = self._manager.restore(self.latest_step, args=ocp.args.StandardRestore(expected))
         except ValueError as error:
             raise WorkdirError(
-                f"the checkpoint in {self._manager.directory} is of a model with other parameters"
+                f"the checkpoint of step {self.latest_step} in {self._manager.directory} does not "
+                "fit this model, or is damaged: remove that step's folder to go on from the one "
+                "before, or take another --workdir"
             ) from error
         return TrainState(**found)
 

@@ -7,6 +7,7 @@ the few forms there are (`--config.key value`, `--config.key=value`, `--config.f
 import argparse
 import ast
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -156,6 +157,14 @@ def _literal(word: str) -> Any:
     if word.lower() in ("true", "false"):
         return word.lower() == "true"
     try:
-        return ast.literal_eval(word)
+        value = ast.literal_eval(word)
     except (ValueError, SyntaxError):
         return word
+    try:
+        json.dumps(value)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"an option cannot be {word}: give a number, a word, True or False, or a list or tuple "
+            "of these, for example (0,1)"
+        ) from error
+    return value

@@ -89,8 +89,11 @@ def set_value(config: ml_collections.ConfigDict, key: str, value: Any) -> None:
     outer, _, inner = key.partition(".")
     if outer not in config or (inner and outer not in OPEN_KEYS):
         raise unknown_key(config, key)
+    if "." in inner:
+        raise ConfigurationError(f"{key}: an option's name has no dot; set {outer}.NAME")
     if inner:
-        config[outer][inner] = value
+        with config[outer].ignore_type():
+            config[outer][inner] = value
     elif outer in OPEN_KEYS:
         if not isinstance(value, ml_collections.ConfigDict | Mapping):
             raise ConfigurationError(f"{key} expects options by name, got {value!r}")
@@ -144,6 +147,8 @@ def _check_ranges(config: ml_collections.ConfigDict) -> None:
     for key in ("learning_rate", "weight_decay", "warmup_epochs", "seed"):
         if not config[key] >= 0:  # so that nan is refused, too
             raise ConfigurationError(f"{key} must not be negative, got {config[key]}")
+    if config.seed >= 2**32:
+        raise ConfigurationError(f"seed must be below 2**32, got {config.seed}")
     for key in ("model_name", "dataset"):
         if not config[key]:
             raise ConfigurationError(f"{key} must name one; `spin-list` shows what there is")

@@ -6,6 +6,7 @@ cannot.
 """
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ import ml_collections
 from spin_train.configuration import load_config
 from spin_train.errors import UserError
 from spin_train.main import fail
+from spin_train.run_files import CONFIG_FILE
 from spin_train.training import REPORT_FILE, train
 
 LEAST_ACCURACY = 0.95
@@ -41,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             for mode in modes:
                 workdir = arguments.workdir / f"{model_name}_{mode.replace('/', '_')}"
                 config = _config(model_name, mode, arguments.steps)
+                if (workdir / CONFIG_FILE).exists():  # an earlier demo's run
+                    shutil.rmtree(workdir)
                 print(f"\n== {model_name}, {mode} ==", flush=True)
                 began = time.perf_counter()
                 summary = train(config, workdir)

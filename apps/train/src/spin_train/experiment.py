@@ -78,7 +78,8 @@ class Experiment:
         return make_schedule(
             self.config,
             global_batch_size=self.global_batch_size,
-            steps_per_epoch=self.steps_per_epoch,
+            # As published: a number of steps stretches or shrinks the epochs of the schedule.
+            steps_per_epoch=max(1, self.num_train_steps // self.config.num_epochs),
             num_train_steps=self.num_train_steps,
         )
 

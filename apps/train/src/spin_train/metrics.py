@@ -43,9 +43,7 @@ class MetricWriter:
         ]
         if is_first_process():
             self._rewrite()
-            self._events = SummaryWriter(
-                str(workdir / EVENTS_FOLDER), purge_step=resumed_step + 1 if resumed_step else None
-            )
+            self._events = SummaryWriter(str(workdir / EVENTS_FOLDER), purge_step=resumed_step + 1)
 
     def __enter__(self) -> "MetricWriter":
         return self

@@ -59,9 +59,10 @@ def read_run(workdir: Path) -> tuple[ml_collections.ConfigDict, int]:
     path = workdir / CONFIG_FILE
     if not path.is_file():
         raise WorkdirError(f"no run in {str(workdir)!r}: there is no {CONFIG_FILE}")
-    with as_user_error(WorkdirError, f"{str(path)!r} cannot be read", ValueError, OSError):
+    causes = (ValueError, KeyError, TypeError, OSError)
+    with as_user_error(WorkdirError, f"{str(path)!r} is not the configuration of a run", *causes):
         recorded = json.loads(path.read_text())
-    return complete_config(recorded["config"]), recorded["global_batch_size"]
+        return complete_config(recorded["config"]), recorded["global_batch_size"]
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

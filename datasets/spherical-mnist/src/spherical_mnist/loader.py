@@ -38,14 +38,21 @@ def load(
         ConnectionError: MNIST cannot be downloaded.
         ValueError: a file of MNIST's is not what it should be.
     """
-    builder = SphericalMnist(
-        config="rotated" if rotated else "canonical",
-        # tfds reads the variable once, when it is imported.
-        data_dir=data_dir or os.environ.get("TFDS_DATA_DIR"),
-        mnist_dir=mnist_dir,
-        file_format="array_record",
-    )
-    return dataset_of(builder, in_memory=in_memory)
+
+    def builder() -> SphericalMnist:
+        return SphericalMnist(
+            config="rotated" if rotated else "canonical",
+            # tfds reads the variable once, when it is imported.
+            data_dir=data_dir or os.environ.get("TFDS_DATA_DIR"),
+            mnist_dir=mnist_dir,
+            file_format="array_record",
+        )
+
+    try:
+        return dataset_of(builder(), in_memory=in_memory)
+    except FileExistsError:
+        # Another process built it meanwhile, and was the first to put it in its place.
+        return dataset_of(builder(), in_memory=in_memory)
 
 
 def dataset_of(builder: SphericalMnist, *, in_memory: bool = True) -> Dataset:

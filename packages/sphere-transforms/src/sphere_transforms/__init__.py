@@ -1,6 +1,7 @@
 """Spin-weighted spherical harmonic transforms in JAX: fast, differentiable, right to rounding."""
 
 from sphere_transforms.derivatives import gradient, lower_spin, raise_spin
+from sphere_transforms.double_precision import check_x64
 from sphere_transforms.fields import Coefficients, Field, stack, unstack
 from sphere_transforms.grids import EquiangularGrid, Grid
 from sphere_transforms.harmonics import spin_spherical_harmonics
@@ -21,6 +22,7 @@ __all__ = [
     "Field",
     "Grid",
     "SpinTransform",
+    "check_x64",
     "gradient",
     "lower_spin",
     "raise_spin",

@@ -4,7 +4,8 @@ JAX's own transposition of an einsum returns the right numbers in an order of it
 transposition of the data, which for a spherical transform costs as much as the product itself. Here
 the product is a primitive that is linear in the data and constant in the table: its adjoint is the
 einsum with the data's and the result's subscripts exchanged. Being a primitive it has forward and
-reverse mode, derivatives of any order, batching and sharding like any of JAX's own.
+reverse mode, derivatives of any order and batching, and under jit XLA shards it like any product.
+(Under shard_map only the forward pass works, and a mesh with Explicit axes loses the sharding.)
 """
 
 from __future__ import annotations

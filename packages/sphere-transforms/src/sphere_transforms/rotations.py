@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sphere_transforms.double_precision import check_x64
 from sphere_transforms.wigner import wigner_d_half_pi
 
 EulerAngles = tuple[Any, Any, Any]
@@ -80,6 +81,7 @@ def _rotate(values: jax.Array, angles: EulerAngles) -> jax.Array:
             f"rotate_coefficients: an array has shape {values.shape}; coefficients have shape "
             "(batch, L, 2 L - 1, channel), as SpinTransform.forward returns them."
         )
+    check_x64(values.dtype, "rotate_coefficients: an array")
     for angle in angles:
         if jnp.shape(angle) not in ((), (1,), values.shape[:1]):
             raise ValueError(

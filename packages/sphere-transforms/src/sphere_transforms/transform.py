@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sphere_transforms import split
+from sphere_transforms.double_precision import check_x64
 from sphere_transforms.fields import Coefficients, Field
 from sphere_transforms.grids import Grid
 from sphere_transforms.harmonics import check_spin, latitude_functions
@@ -182,8 +183,8 @@ class SpinTransform:
     ) -> None:
         if spin not in self.spins:
             raise ValueError(
-                f"{what} has spin {spin!r}, but this transform was made for spins {self.spins}; spin "
-                "weights are whole numbers: name all that you need in SpinTransform(grid, spins=...)."
+                f"{what} has spin {spin!r}, but this transform was made for spins {self.spins}; "
+                "spins are whole numbers: name all that you need in SpinTransform(grid, spins=...)."
             )
         if np.ndim(values) != 4 or tuple(np.shape(values)[1:3]) != tuple(shape):
             raise ValueError(
@@ -196,11 +197,11 @@ class SpinTransform:
                 f"{what} of spin {spin} has dtype {values.dtype}; it must be float32, float64, "
                 "complex64 or complex128: convert it first."
             )
+        check_x64(real, f"{what} of spin {spin}")
         if real == np.float64 and self.dtype != np.float64:
             raise ValueError(
-                f"{what} of spin {spin} has dtype {values.dtype}, but this transform's tables are "
-                f"{self.dtype.name}: enable x64 (jax.config.update('jax_enable_x64', True)) before "
-                "making it, or convert the input to float32."
+                f"{what} of spin {spin} has dtype {values.dtype}, but this transform was made with "
+                f"{self.dtype.name} tables: make it with dtype='float64', or convert the input."
             )
 
     def _tables(self, spin: int, direction: int, dtype: Any) -> tuple[jax.Array, jax.Array]:
@@ -251,6 +252,8 @@ def _checked_band_limit(grid: Grid, band_limit: int | None) -> int:
 
 
 def _checked_spins(spins: Iterable[int], band_limit: int) -> tuple[int, ...]:
+    if not isinstance(spins, Iterable):
+        raise ValueError(f"spins is {spins!r}; give several, for example spins=(0, 1).")
     spins = tuple(spins)
     if not spins:
         raise ValueError("spins is empty; name at least one spin weight, for example spins=(0, 1).")
@@ -265,11 +268,7 @@ def _checked_dtype(dtype: Any) -> str:
     name = np.dtype(dtype).name
     if name not in ("float32", "float64"):
         raise ValueError(f"dtype is {name}; a transform's tables are float32 or float64.")
-    if name == "float64" and not jax.config.read("jax_enable_x64"):
-        raise ValueError(
-            "dtype is float64, but JAX's x64 is off: call jax.config.update('jax_enable_x64', "
-            "True) at the start of the program, or leave dtype at float32."
-        )
+    check_x64(name, "dtype")
     return name
 
 

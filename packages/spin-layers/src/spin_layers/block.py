@@ -16,7 +16,7 @@ from spin_layers.fused_block import fused_block
 from spin_layers.nonlinearity import MagnitudeNonlinearity
 from spin_layers.normalization import SpinBatchNormalization
 from spin_layers.packed import pack, unpack
-from spin_layers.pooling import weighted_pool
+from spin_layers.pooling import pooled_grid, weighted_pool
 
 
 class SpinBlock(nnx.Module):
@@ -52,7 +52,7 @@ class SpinBlock(nnx.Module):
         """
         self.grid = grid
         self.pool = pool
-        self.output_grid = st.EquiangularGrid(grid.resolution // 2) if pool else grid
+        self.output_grid = pooled_grid(grid) if pool else grid
         self.convolution = SpinConvolution(
             self.output_grid,
             channels_in,

@@ -16,9 +16,9 @@ def checked_channels(channels: Channels, what: str) -> dict[int, int]:
     """The mapping with its spins in increasing order.
 
     Raises:
-      ValueError: it is empty, or a number of channels is not positive.
+      ValueError: it is empty, a spin is no whole number, or a number of channels not positive.
     """
-    wrong = {spin: count for spin, count in channels.items() if count < 1}
+    wrong = [spin for spin, count in channels.items() if not isinstance(spin, int) or count < 1]
     if not channels or wrong:
         raise ValueError(
             f"{what} is {dict(channels)}; it must map at least one spin weight to a positive "
@@ -47,3 +47,4 @@ def check_field(
                 f"{layer}: spin {spin} has dtype {values.dtype}; give floating-point or complex "
                 "values, for example uint8 pixels divided by 255."
             )
+        st.check_x64(values.dtype, f"{layer}: spin {spin}")

@@ -67,6 +67,7 @@ class SpinConvolution(nnx.Module):
         Raises:
           ValueError: a filter of too many or too few values, an output grid finer than the input's.
         """
+        st.check_x64(dtype, "SpinConvolution: dtype")
         output_grid = grid if output_grid is None else output_grid
         if output_grid.band_limit > grid.band_limit:
             raise ValueError(

@@ -67,7 +67,9 @@ def weighted_pool_packed(
 def global_pool_packed(packed: PackedField, grid: st.Grid) -> jax.Array:
     """`spin_layers.global_pool`, packed, for a real spin 0."""
     means = []
-    for _, parts in sorted(packed.items()):
+    for spin, parts in sorted(packed.items()):
+        if spin == 0 and len(parts) == 2:
+            raise ValueError("global_pool_packed: spin 0 is complex; take its real part first.")
         size = parts[0] if len(parts) == 1 else safe_root(parts[0] ** 2 + parts[1] ** 2)
         weights = jnp.asarray(grid.quadrature_weights / (4 * np.pi), size.dtype)
         means.append(jnp.sum(size * weights[None, :, None, None], axis=(0, 1)))

@@ -29,12 +29,7 @@ def weighted_pool(
     Raises:
       ValueError: the resolution is not a multiple of 4, or the field is not on the grid.
     """
-    if grid.resolution % 4 or grid.resolution < 8:
-        raise ValueError(
-            f"weighted_pool: resolution is {grid.resolution}; halving it must leave an even number "
-            "of at least 4, so it must be a multiple of 4 from 8."
-        )
-    coarse = st.EquiangularGrid(grid.resolution // 2)
+    coarse = pooled_grid(grid)
     ratio = grid.cell_areas.reshape(-1, 2) / coarse.cell_areas[:, None]
 
     def pool(values: jax.Array) -> jax.Array:
@@ -45,6 +40,20 @@ def weighted_pool(
         return jnp.sum(cells * weights, axis=(2, 4))
 
     return {spin: pool(values) for spin, values in field.items()}, coarse
+
+
+def pooled_grid(grid: st.EquiangularGrid) -> st.EquiangularGrid:
+    """The grid of half the resolution.
+
+    Raises:
+      ValueError: the resolution is not a multiple of 4, from 8.
+    """
+    if grid.resolution % 4 or grid.resolution < 8:
+        raise ValueError(
+            f"pooling: resolution is {grid.resolution}; halving it must leave an even number of at "
+            "least 4, so it must be a multiple of 4 from 8."
+        )
+    return st.EquiangularGrid(grid.resolution // 2)
 
 
 def sphere_mean(values: jax.Array, grid: st.Grid) -> jax.Array:

@@ -60,7 +60,8 @@ class CNNClassifier(nnx.Module):
                 f"CNNClassifier: widths has {len(widths)} entries, pool {len(pool)}; each needs "
                 "one for every layer."
             )
-        self.shape = (*input.grid.shape, input.channels[0])
+        self.grid = input.grid
+        self.channels = nnx.static(dict(input.channels))
         self.pool = tuple(pool)
         sizes = (input.channels[0], *widths)
         self.convolutions = nnx.List(
@@ -101,11 +102,11 @@ class CNNClassifier(nnx.Module):
         Raises:
           ValueError: a field that the network was not made for.
         """
-        if tuple(field) != (0,) or field[0].shape[1:] != self.shape:
-            found = {spin: values.shape for spin, values in field.items()}
+        sl.check_field(field, self.channels, "CNNClassifier", self.grid)
+        if jnp.iscomplexobj(field[0]):
             raise ValueError(
-                f"CNNClassifier: the field has shapes {found} by spin; this one takes "
-                f"{{0: (batch, {', '.join(map(str, self.shape))})}}."
+                f"CNNClassifier: spin 0 has dtype {field[0].dtype}; a planar network takes real "
+                "values, for example the real part."
             )
         x = field[0]
         layers = zip(self.convolutions, self.normalizations, self.pool, strict=True)

@@ -26,7 +26,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.warmup_epochs = 1
     config.weight_decay = 0.0  # L2 penalty, weight_decay / 2 * |w|^2, on arrays of two or more axes
     config.num_epochs = 12
-    config.num_train_steps = -1  # -1: num_epochs decides
+    config.num_train_steps = -1  # -1: num_epochs decides; else the schedule fits num_epochs in
     config.per_device_batch_size = 32
     config.shuffle_buffer_size = 1000  # accepted and unused: the shuffle is global
 
