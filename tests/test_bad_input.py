@@ -58,6 +58,18 @@ FROM_PYTHON = {
         lambda _: st.SpinTransform(GRID, (0,), dtype="float64"),
         ["float64", "jax_enable_x64"],
     ),
+    "a float64 network without x64": (
+        lambda _: model(dtype="float64"),
+        ["float64", "jax_enable_x64"],
+    ),
+    "a float64 map without x64, to a network": (
+        lambda _: model()({0: np.ones((1, 16, 16, 1))}),
+        ["float64", "jax_enable_x64"],
+    ),
+    "a complex map, to a planar network": (
+        lambda _: model("tiny_cnn_classifier")({0: jnp.ones((1, 16, 16, 1), jnp.complex64)}),
+        ["complex64", "real"],
+    ),
     "a float64 map without x64": (
         lambda _: transform({0: np.ones((1, 16, 16, 1))}),
         ["float64", "jax_enable_x64"],
@@ -99,7 +111,13 @@ FROM_THE_COMMAND_LINE = {
     "a value of another type": (["--config.seed", "many"], ["seed", "many", "int"]),
     "a word astray": (["False"], ["False"]),
     "an unknown preset": (["--config", "digit"], ["digit", "digits", "spherical_mnist"]),
-    "an option the model has not": (["--config.model_options.depth", "9"], ["depth", "9"]),
+    "an option that no file can hold": (
+        ["--config.model_options.spins", "{0,1}"],
+        ["{0,1}", "(0,1)"],
+    ),
+    "an option with a dot": (["--config.model_options.a.b", "1"], ["model_options.a.b"]),
+    "a seed too large": (["--config.seed", "99999999999999999999"], ["seed", "2**32"]),
+    "an option the model has not": (["--config.model_options.depth", "9"], ["depth", "widths"]),
 }
 
 
@@ -107,7 +125,7 @@ FROM_THE_COMMAND_LINE = {
 def test_from_the_command_line(kind, tmp_path, capsys):
     words, expected = FROM_THE_COMMAND_LINE[kind]
     assert main(["--workdir", str(tmp_path), *words]) == 2
-    check_line(capsys.readouterr().err.strip(), expected[:1])
+    check_line(capsys.readouterr().err.strip(), expected)
 
 
 def test_a_workdir_that_holds_another_configuration(tmp_path, capsys):

@@ -34,7 +34,8 @@ def main() -> None:
     """Prints one row for each model."""
     arguments = _parser().parse_args()
     jnp.ones(()).block_until_ready()  # starts the backend, which is no model's doing
-    print(f"{jax.devices()[0].device_kind}, batch {arguments.batch}, {arguments.resolution}^2, jax")
+    device, size = jax.devices()[0].device_kind, f"{arguments.resolution} x {arguments.resolution}"
+    print(f"{device}, batch {arguments.batch}, {size}, jax {jax.__version__}")
     header = ("model", "parameters", "init s", "compile s", "step ms", "product ms", "ratio")
     print("{:<30} {:>10} {:>7} {:>10} {:>8} {:>11} {:>6}".format(*header))
     for name in arguments.models:

@@ -29,6 +29,12 @@ summary = spin_train.train(config, "run")
 assert 0 <= summary["test"]["accuracy"] <= 1
 print(summary)
 """
+# What a distribution must do when nothing is installed but what it declares.
+ALONE = {
+    "spin-registry": "import spin_registry as sr; assert not sr.model_names()",
+    "sphere-transforms": "import sphere_transforms as st; st.SpinTransform(st.EquiangularGrid(8))",
+    "spin-data": "import spin_registry as sr; sr.get_dataset('digits/rotated').load()",
+}
 
 
 def main(directory: str) -> None:
@@ -43,6 +49,12 @@ def main(directory: str) -> None:
     names = [path.name.split("-")[0] for path in wheels.glob("*.whl")]
     if len(set(names)) != len(DISTRIBUTIONS):
         sys.exit(f"{len(DISTRIBUTIONS)} distributions made these wheels: {sorted(names)}")
+    for name, use in ALONE.items():
+        alone = work / "alone"
+        venv.create(alone, with_pip=True, clear=True)
+        python = alone / "bin" / "python"
+        run(python, "-m", "pip", "install", "-q", "--find-links", wheels, name)
+        run(python, "-c", use, cwd=work)
     run(*pip, "install", "--find-links", wheels, "spin-train", "spin-models", "spherical-mnist")
     run(*pip, "check")
     run(environment / "bin" / "spin-list", cwd=work)

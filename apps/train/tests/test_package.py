@@ -12,12 +12,13 @@ from spin_train import demo
 README = Path(__file__).parents[1] / "README.md"
 
 
-def run_python(code, **environment):
+def run_python(code, cwd=None, **environment):
     """Runs code in a process of its own, on one device."""
     inherited = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
     return subprocess.run(
         [sys.executable, "-c", code],
         env=inherited | environment,
+        cwd=cwd,
         capture_output=True,
         text=True,
         check=False,
@@ -27,14 +28,14 @@ def run_python(code, **environment):
 def test_the_readme_example_runs(tmp_path):
     code = re.search("```python\n(.*?)```", README.read_text(), re.DOTALL).group(1)
     assert len([line for line in code.splitlines() if line]) <= 5
-    done = run_python(f"workdir = {str(tmp_path)!r}\n{code}")
+    done = run_python(code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     upright, rotated = re.search(
         r"^([\d.]+) \{'accuracy': ([\d.]+)", done.stdout, re.MULTILINE
     ).groups()
     assert 0 <= float(upright) <= 1
     assert 0 <= float(rotated) <= 1
-    assert (tmp_path / "report.html").exists()
+    assert (tmp_path / "runs" / "readme" / "report.html").exists()
 
 
 def test_importing_is_light_and_every_public_name_is_there():

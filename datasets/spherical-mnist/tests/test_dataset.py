@@ -10,7 +10,7 @@ import pytest
 
 import spherical_mnist
 import spin_registry as sr
-from spherical_mnist import InMemorySource, loader
+from spherical_mnist import InMemorySource, files, loader
 from spin_data import ArraySource, check_dataset, project_images, training_iterator
 
 SIZES = {"train": 25, "validation": 5, "test": 7}
@@ -64,6 +64,21 @@ def test_rotated_is_the_same_wherever_it_is_built(load, tmp_path):
     # Turned images are anywhere: the canonical ones leave the northern half empty.
     assert (canonical["train"][:, :32] == 0).all()
     assert (fields["train"][:, :32] > 0).any(axis=(1, 2)).mean() > 0.3
+
+
+def test_another_process_that_is_done_first_does_no_harm(load, monkeypatch):
+    read, calls = files.read_mnist, []
+
+    def read_after_the_other(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 1:
+            load(rotated=False)  # as another process would, between our start and our end
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(files, "read_mnist", read_after_the_other)
+    dataset = load(rotated=False)
+    assert len(calls) == 2
+    assert {split: len(source) for split, source in dataset.splits.items()} == SIZES
 
 
 def test_is_built_once(load, mnist, tmp_path, monkeypatch):

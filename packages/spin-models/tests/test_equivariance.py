@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from flax import nnx
 
 import sphere_transforms as st
@@ -11,16 +10,14 @@ import spin_registry as sr
 GRID = st.EquiangularGrid(64)
 
 
-@pytest.fixture(scope="module")
-def model():
-    return sr.get_model("spin_classifier_6_layers").create(
-        input=sr.FieldSpec(GRID, {0: 1}), output=sr.ClassSpec(10), rngs=nnx.Rngs(0)
+apply = nnx.jit(lambda model, field: model(field, train=False))
+
+
+def logits_of(seed):
+    model = sr.get_model("spin_classifier_6_layers").create(
+        input=sr.FieldSpec(GRID, {0: 1}), output=sr.ClassSpec(10), rngs=nnx.Rngs(seed)
     )
-
-
-@pytest.fixture(scope="module")
-def logits(model):
-    return nnx.jit(lambda field: model(field, train=False))
+    return lambda field: apply(model, field)
 
 
 def inputs(batch=32):
@@ -33,11 +30,16 @@ def inputs(batch=32):
     return {0: coefficients * falling[None, :, None, None] * contrast[:, None, None, None]}
 
 
-def test_logits_of_the_untrained_network_hardly_change_under_rotation(logits):
-    assert sl.invariance_error(logits, GRID, inputs(), key=jax.random.key(7)) < 0.05
+def test_logits_of_the_untrained_network_hardly_change_under_rotation():
+    errors = [
+        float(sl.invariance_error(logits_of(seed), GRID, inputs(), key=jax.random.key(7)))
+        for seed in range(4)
+    ]
+    assert max(errors) < 0.05, errors
 
 
-def test_logits_do_not_change_under_a_shift_that_the_poolings_allow(logits):
+def test_logits_do_not_change_under_a_shift_that_the_poolings_allow():
+    logits = logits_of(0)
     image = jax.random.uniform(jax.random.key(2), (4, 64, 64, 1))
     before = logits({0: image})
     for shift in (4, 20, -12):
@@ -50,6 +52,7 @@ def test_a_planar_network_does_change():
     planar = sr.get_model("cnn_classifier_6_layers").create(
         input=sr.FieldSpec(GRID, {0: 1}), output=sr.ClassSpec(10), rngs=nnx.Rngs(0)
     )
-    apply = nnx.jit(lambda field: planar(field, train=False))
-    error = sl.invariance_error(apply, GRID, inputs(), key=jax.random.key(7))
+    error = sl.invariance_error(
+        lambda field: apply(planar, field), GRID, inputs(), key=jax.random.key(7)
+    )
     assert error > 0.1

@@ -31,7 +31,7 @@ def register_models() -> list[sr.ModelEntry]:
         _entry(
             "spherical_classifier_6_layers",
             _SPIN,
-            "its baseline with spin 0 alone, so isotropic filters; 57,238 parameters",
+            "baseline of spin_classifier_6_layers: spin 0 alone, isotropic; 57,238 parameters",
             widths=(16, 16, 32, 32, 58, 58),
             spins=(0,),
             filter_values=(8,) * 6,
@@ -40,7 +40,7 @@ def register_models() -> list[sr.ModelEntry]:
         _entry(
             "cnn_classifier_6_layers",
             _PLANAR,
-            "its baseline on the plane, a CNN on the equirectangular map; 59,230 parameters",
+            "baseline of spin_classifier_6_layers: a planar CNN on the map; 59,230 parameters",
             widths=(16, 16, 32, 32, 54, 54),
             pool=_POOL_6_LAYERS,
         ),
@@ -56,7 +56,7 @@ def register_models() -> list[sr.ModelEntry]:
         _entry(
             "tiny_cnn_classifier",
             _PLANAR,
-            "three planar convolutions, of tiny_classifier's size: its baseline",
+            "baseline of tiny_classifier, of its size: three planar convolutions",
             widths=(14, 26, 34),
             pool=_POOL_3_LAYERS,
         ),
