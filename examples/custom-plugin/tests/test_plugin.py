@@ -29,7 +29,7 @@ def test_the_runner_trains_it(tmp_path):
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["model_name"] == "three_spins"
     (metrics,) = (summary[split] for split in ("test", "validation") if split in summary)
-    assert metrics["accuracy"] > 0.6  # one in three by chance
+    assert metrics["accuracy"] > 0.8  # one in three by chance
 
 
 @pytest.mark.parametrize("command", [["-m", "spin_registry"]])
