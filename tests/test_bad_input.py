@@ -137,6 +137,12 @@ def test_a_workdir_that_holds_another_configuration(tmp_path, capsys):
     check_line(capsys.readouterr().err.strip(), ["learning_rate", "0.01", "0.5", "--workdir"])
 
 
+def test_a_workdir_with_a_configuration_that_is_none(tmp_path, capsys):
+    (tmp_path / "config.json").write_text("{}")
+    assert main(["--workdir", str(tmp_path)]) == 2
+    check_line(capsys.readouterr().err.strip(), ["config.json", "not the configuration of a run"])
+
+
 def check_line(line, words):
     assert "\n" not in line, line
     assert "Traceback" not in line

@@ -2,9 +2,11 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import spin_train
+from spin_train.experiment import make_experiment
 from spin_train.schedule import make_schedule
 
 # Step to learning rate, in the published README's sample output.
@@ -78,3 +80,12 @@ def test_short_runs_stay_finite(num_train_steps, warmup_epochs):
     )
     rates = [float(schedule(step)) for step in range(1, num_train_steps + 1)]
     assert all(0 <= rate <= 0.001001 for rate in rates)
+
+
+def test_a_number_of_steps_shrinks_the_epochs_of_the_schedule(config):
+    """As published: 24 steps of 12 epochs warm up for 2 and decay over 22."""
+    config.num_train_steps, config.num_epochs = 24, 12
+    experiment = make_experiment(config)
+    base = config.learning_rate * experiment.global_batch_size / 32
+    rates = [float(experiment.schedule(step)) for step in (1, 2, 13, 24)]
+    np.testing.assert_allclose(rates, [base / 2, base, base / 2, 0], atol=1e-7)
