@@ -1,4 +1,8 @@
-"""Raising and lowering of spin: the covariant derivatives of a field, taken on its coefficients."""
+"""Covariant derivatives of a field, taken on its coefficients: of any spin, and of tangent vectors.
+
+All are linear, exact for a band-limited field, and keep the band limit. The sphere has radius one:
+divide a first derivative by the radius, a second one by its square.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sphere_transforms.coefficients import check_coefficients, conjugate_coefficients
 from sphere_transforms.fields import Coefficients
 
 
@@ -49,6 +54,98 @@ def gradient(coefficients: jax.Array) -> dict[int, jax.Array]:
       real. The tangent components are f_theta = (a + b) / 2 and f_phi / sin = (a - b) / (2 i).
     """
     return {1: -raise_spin({0: coefficients})[1], -1: -lower_spin({0: coefficients})[-1]}
+
+
+def rotated_gradient(coefficients: jax.Array) -> dict[int, jax.Array]:
+    """The gradient of a scalar field turned by 90 degrees: r x grad f, r the outward unit vector.
+
+    Counterclockwise as seen from outside. It has no divergence, and its curl is the Laplacian of f:
+    the flow whose stream function is f. (Also written as minus the curl of f r.)
+
+    Args:
+      coefficients: spin 0, shape (batch, ell, m, channel).
+
+    Returns:
+      {1: i a, -1: -i b}, where {1: a, -1: b} is `gradient` of the field.
+    """
+    plain = gradient(coefficients)
+    return {1: 1j * plain[1], -1: -1j * plain[-1]}
+
+
+def divergence(coefficients: Coefficients) -> jax.Array:
+    """The surface divergence of a tangent vector field.
+
+    div v = (d(sin(theta) v_theta)/dtheta + d v_phi/dphi) / sin(theta). As a field of spin 1 is
+    v_theta + i v_phi, its eth-bar is -(div v + i curl v).
+
+    Args:
+      coefficients: spins 1 and -1, each of shape (batch, ell, m, channel). Spin -1 may be left out
+        of a real vector field: it is the conjugate of spin 1. Other spins are ignored.
+
+    Returns:
+      Coefficients of spin 0, shape (batch, ell, m, channel).
+
+    Raises:
+      ValueError: there is no spin 1, or an array has not the shape of coefficients.
+    """
+    plus, minus = _vector(coefficients, "divergence")
+    return -(lower_spin({1: plus})[0] + raise_spin({-1: minus})[0]) / 2
+
+
+def curl(coefficients: Coefficients) -> jax.Array:
+    """The radial component of the curl of a tangent vector field, a scalar: a flow's vorticity.
+
+    curl v = (d(sin(theta) v_phi)/dtheta - d v_theta/dphi) / sin(theta), positive where the vectors
+    turn counterclockwise as seen from outside.
+
+    Args:
+      coefficients: spins 1 and -1, each of shape (batch, ell, m, channel), as for `divergence`.
+
+    Returns:
+      Coefficients of spin 0, shape (batch, ell, m, channel).
+
+    Raises:
+      ValueError: there is no spin 1, or an array has not the shape of coefficients.
+    """
+    plus, minus = _vector(coefficients, "curl")
+    return -(lower_spin({1: plus})[0] - raise_spin({-1: minus})[0]) / 2j
+
+
+def laplacian(coefficients: Coefficients) -> dict[int, jax.Array]:
+    """The Laplacian, which keeps the spin: f_{ell m} times -(ell (ell + 1) - s^2).
+
+    On spin 0 it is the Laplace-Beltrami operator, div grad. On any spin it is the trace of the
+    second covariant derivative, (eth ethbar + ethbar eth) / 2.
+
+    Args:
+      coefficients: mapping from spin to (batch, ell, m, channel).
+
+    Returns:
+      Mapping from the same spins to arrays of the same shape.
+
+    Raises:
+      ValueError: an array has not the shape of coefficients.
+    """
+    check_coefficients(coefficients, "laplacian")
+    result = {}
+    for spin, values in coefficients.items():
+        ell = np.arange(values.shape[1])
+        factor = jnp.asarray(spin**2 - ell * (ell + 1.0), values.real.dtype)
+        result[spin] = values * factor[None, :, None, None]
+    return result
+
+
+def _vector(coefficients: Coefficients, what: str) -> tuple[jax.Array, jax.Array]:
+    check_coefficients(coefficients, what)
+    if 1 not in coefficients:
+        raise ValueError(
+            f"{what}: coefficients have spins {sorted(coefficients)}; a tangent vector field has "
+            "spin 1, and spin -1 besides unless it is real: see vector_to_spin."
+        )
+    plus = coefficients[1]
+    if -1 in coefficients:
+        return plus, coefficients[-1]
+    return plus, conjugate_coefficients({1: plus})[-1]
 
 
 def _scale(values: jax.Array, spin: int, target: int) -> jax.Array:

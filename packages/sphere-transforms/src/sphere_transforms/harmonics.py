@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from sphere_transforms.wigner import wigner_d_by_degree
@@ -39,9 +41,17 @@ def spin_spherical_harmonics(
 def latitude_functions(band_limit: int, spin: int, theta: np.ndarray) -> np.ndarray:
     """sYlm(theta, 0), real: float64, shape (ell, m, points), theta of shape (points,)."""
     table = np.empty((band_limit, 2 * band_limit - 1, np.size(theta)))
-    for ell, values in enumerate(wigner_d_by_degree(band_limit, -spin, theta)):
-        table[ell] = (-1) ** spin * np.sqrt((2 * ell + 1) / (4 * np.pi)) * values
+    for ell, values in latitude_functions_by_degree(band_limit, spin, theta):
+        table[ell] = values
     return table
+
+
+def latitude_functions_by_degree(
+    band_limit: int, spin: int, theta: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields ell and sYlm(theta, 0) of that degree, float64 (m, points), for each ell below L."""
+    for ell, values in enumerate(wigner_d_by_degree(band_limit, -spin, theta)):
+        yield ell, (-1) ** spin * np.sqrt((2 * ell + 1) / (4 * np.pi)) * values
 
 
 def check_spin(spin: int, band_limit: int) -> None:

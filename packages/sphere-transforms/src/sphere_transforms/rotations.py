@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sphere_transforms.double_precision import check_x64
-from sphere_transforms.wigner import wigner_d_half_pi
+from sphere_transforms.quarter_turn import quarter_turn
+
+if TYPE_CHECKING:
+    from sphere_transforms.transform import SpinTransform
 
 EulerAngles = tuple[Any, Any, Any]
 
@@ -57,22 +61,53 @@ def rotate_coefficients(
     Coefficients of every spin turn alike: f'_{ell m} = sum over n of D^ell_{mn} f_{ell n} with
     D^ell_{mn} = exp(-i m alpha) d^ell_{mn}(beta) exp(-i n gamma) (Varshalovich et al., section 4.3;
     Boyle, arXiv 1604.08140, for spin). The middle turn is taken as d(beta) = exp(-i beta J_y), a
-    turn about z between two fixed quarter turns, so that one constant table serves every angle
-    and float32 loses nothing to a recursion.
+    turn about z between two fixed quarter turns about y (Risbo 1996), so that the same constants
+    serve every angle and float32 loses nothing to a recursion: see `quarter_turn`.
+
+    Differentiable by the coefficients and by the angles, in forward and reverse mode and to any
+    order. Memory grows as L^2, also that of derivatives, work as L^3.
 
     Args:
-      coefficients: mapping from spin to complex arrays (batch, ell, m, channel).
+      coefficients: mapping from spin to complex arrays (batch, ell, m, channel), complex64 or
+        complex128.
       angles: (alpha, beta, gamma) in radians, each a number or an array of shape (batch,) with one
-        rotation for each example. They may be traced.
+        rotation for each example. They may be traced. Numbers and NumPy arrays are used in float64,
+        JAX arrays as they are.
 
     Returns:
       The same mapping, turned.
 
     Raises:
       ValueError: an array has not the shape of coefficients, or an angle neither one value nor one
-        for each example.
+        for each example; the band limit is above 2600.
     """
     return {spin: _rotate(values, angles) for spin, values in coefficients.items()}
+
+
+def rotate_field(
+    transform: SpinTransform, field: Mapping[int, jax.Array], angles: EulerAngles
+) -> dict[int, jax.Array]:
+    """The field turned actively by R(alpha, beta, gamma), sampled on the same grid.
+
+    Exact for what the transform represents, fields below its band limit; the rest of a field is
+    lost, as in `transform.inverse(transform.forward(field))`.
+
+    Args:
+      transform: a SpinTransform, or whatever has its `forward` and `inverse`.
+      field: mapping from spin to arrays (batch, *grid.shape, channel), as `transform.forward` takes
+        them.
+      angles: as `rotate_coefficients` takes them.
+
+    Returns:
+      Mapping from the same spins to arrays of the same shape: real where spin 0 is real, complex
+      otherwise.
+
+    Raises:
+      ValueError: what `transform.forward` or `rotate_coefficients` refuse.
+    """
+    turned = transform.inverse(rotate_coefficients(transform.forward(field), angles))
+    real = [spin for spin, values in field.items() if spin == 0 and not jnp.iscomplexobj(values)]
+    return turned | {spin: turned[spin].real for spin in real}
 
 
 def _rotate(values: jax.Array, angles: EulerAngles) -> jax.Array:
@@ -88,31 +123,67 @@ def _rotate(values: jax.Array, angles: EulerAngles) -> jax.Array:
                 f"rotate_coefficients: an angle has shape {jnp.shape(angle)}; with a batch of "
                 f"{values.shape[0]} it must be a number, or an array of shape ({values.shape[0]},)."
             )
+    values = jnp.asarray(values).astype(jnp.result_type(values, jnp.complex64))
+    about_z = (_turn_about_z(angle, values.shape[1], values.real.dtype) for angle in angles)
+    return _turn(values, *about_z)
+
+
+@jax.jit
+def _turn(values: jax.Array, alpha: jax.Array, beta: jax.Array, gamma: jax.Array) -> jax.Array:
+    """The rotation, its turns about z given as factors exp(-i m angle) of shape (batch or 1, m).
+
+    With Z(angle) a turn about z and Delta the quarter turn about y,
+
+      d(beta) = Z(-pi/2) Delta^T Z(beta) Delta Z(pi/2):
+
+    the first two, from the right, carry the y axis to the z axis, the last two carry it back.
+    Delta^T is Delta with the sign of odd orders changed before and after.
+    """
     band_limit = values.shape[1]
-    real = values.real.dtype
-    quarter_turn = jnp.asarray(wigner_d_half_pi(band_limit), real)
-    m = jnp.arange(1 - band_limit, band_limit, dtype=real)
+    m = np.arange(1 - band_limit, band_limit)
+    quarter_about_z = jnp.asarray(np.array([1, -1j, -1, 1j])[m % 4], gamma.dtype)[None]
+    alternating = jnp.asarray((-1.0) ** m, gamma.dtype)[None]
+    before = jnp.broadcast_arrays(quarter_about_z * gamma, alternating * beta)
 
-    def about_z(values: jax.Array, angle: Any) -> jax.Array:
-        angle = jnp.asarray(angle, real).reshape(-1, 1)
-        phase = angle * m[None, :]
-        return values * jax.lax.complex(jnp.cos(phase), -jnp.sin(phase))[:, None, :, None]
+    def step(values: jax.Array, factor: jax.Array) -> tuple[jax.Array, None]:
+        values = values * factor.T[None, :, :, None]
+        parts = quarter_turn(jnp.stack([values.real, values.imag], -1))
+        return jax.lax.complex(parts[..., 0], parts[..., 1]), None
 
-    # d(beta) = Z(-pi/2) d(pi/2)^T Z(beta) d(pi/2) Z(pi/2), with Z a turn about z: it carries the
-    # y axis to the z axis and back.
-    alpha, beta, gamma = angles
-    values = about_z(values, jnp.asarray(gamma, real) + np.pi / 2)
-    values = _multiply_real("lmn,blnc->blmc", quarter_turn, values)
-    values = about_z(values, beta)
-    values = _multiply_real("lnm,blnc->blmc", quarter_turn, values)
-    return about_z(values, jnp.asarray(alpha, real) - np.pi / 2)
+    # (ell, m, batch, channel). One loop for both quarter turns: they are compiled once.
+    turned = jax.lax.scan(step, jnp.transpose(values, (1, 2, 0, 3)), jnp.stack(before))[0]
+    turned = jnp.transpose(turned, (2, 0, 1, 3))
+    return turned * (quarter_about_z * alpha)[:, None, :, None]
 
 
-def _multiply_real(subscripts: str, table: jax.Array, values: jax.Array) -> jax.Array:
-    def product(part: jax.Array) -> jax.Array:
-        return jnp.einsum(subscripts, table, part, precision=jax.lax.Precision.HIGHEST)
+def _turn_about_z(angle: Any, band_limit: int, dtype: Any) -> jax.Array:
+    """exp(-i m angle), complex, shape (1 or batch, 2 L - 1).
 
-    return jax.lax.complex(product(values.real), product(values.imag))
+    The product with m multiplies an angle's rounding error by up to L: so it is taken in float64.
+    """
+    if not isinstance(angle, jax.Array):
+        m = np.arange(1 - band_limit, band_limit)
+        phase = np.asarray(angle, np.float64).reshape(-1, 1) * m
+        return jnp.asarray(np.exp(-1j * phase), jnp.result_type(dtype, jnp.complex64))
+    if not jnp.issubdtype(angle.dtype, jnp.floating):
+        angle = angle.astype(dtype)
+    return _turn_about_z_of_array(angle.reshape(-1, 1), band_limit, np.dtype(dtype))
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def _turn_about_z_of_array(angle: jax.Array, band_limit: int, dtype: Any) -> jax.Array:
+    with jax.enable_x64(True):
+        m = jnp.arange(1 - band_limit, band_limit, dtype=jnp.float64)
+        phase = jax.lax.convert_element_type(angle, jnp.float64) * m[None]
+        return jax.lax.complex(jnp.cos(phase).astype(dtype), -jnp.sin(phase).astype(dtype))
+
+
+@_turn_about_z_of_array.defjvp
+def _turn_about_z_jvp(band_limit: int, dtype: Any, primals: Any, tangents: Any) -> Any:
+    # Written out, so that derivatives never pass through the float64 inside.
+    result = _turn_about_z_of_array(*primals, band_limit, dtype)
+    m = np.arange(1 - band_limit, band_limit)
+    return result, result * jnp.asarray(-1j * m, result.dtype)[None] * tangents[0].astype(dtype)
 
 
 def _about_z(angle: np.ndarray) -> np.ndarray:

@@ -13,30 +13,31 @@ alone, (L, ell, batch, channel), "half" below, at half the cost.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sphere_transforms.colatitude import ColatitudeProduct
 from sphere_transforms.contraction import contract
+from sphere_transforms.linear_operator import apply_linear
 
 Parts = tuple[jax.Array, jax.Array]
 
 # Within a compiled step these are inlined; called one by one, each compiles once for its shapes.
-_compiled = functools.partial(jax.jit, static_argnames="precision")
+_compiled = functools.partial(jax.jit, static_argnames="product")
 
 
 @_compiled
-def analyze(
-    parts: Parts, fourier: jax.Array, analysis: jax.Array, precision: jax.lax.Precision
-) -> Parts:
+def analyze(parts: Parts, fourier: jax.Array, tables: Any, product: ColatitudeProduct) -> Parts:
     """Field to coefficients.
 
     Args:
       parts: real and imaginary part, each (long, lat, batch, channel).
       fourier: (2, L, long), cosines and sines of m phi_k.
-      analysis: (2 L - 1, ell, lat), weighted latitude functions.
-      precision: of the products.
+      tables: of the product.
+      product: along the colatitude, to degrees.
 
     Returns:
       Real and imaginary part, each (2 L - 1, ell, batch, channel).
@@ -44,62 +45,57 @@ def analyze(
     # Per order F_m = (C_re + S_im) + i (C_im - S_re), and with S negated for -m, where C and S are
     # the sums over longitude with cos(m phi) and sin(m phi).
     (cos_re, sin_re), (cos_im, sin_im) = (
-        contract("pmk,kjbc->pmjbc", fourier, part, precision) for part in parts
+        contract("pmk,kjbc->pmjbc", fourier, part, product.precision) for part in parts
     )
-    real = _join_orders(cos_re - sin_im, cos_re + sin_im)
-    imag = _join_orders(cos_im + sin_re, cos_im - sin_re)
-    return (
-        contract("mlj,mjbc->mlbc", analysis, real, precision),
-        contract("mlj,mjbc->mlbc", analysis, imag, precision),
-    )
+    plus = jnp.stack([cos_re + sin_im, cos_im - sin_re], 2)
+    minus = jnp.stack([cos_re - sin_im, cos_im + sin_re], 2)
+    found = apply_linear(product, tables, jnp.stack([plus, minus], 2))
+    real, imag = (_join_orders(found[:, :, 1, part], found[:, :, 0, part]) for part in (0, 1))
+    return real, imag
 
 
 @_compiled
 def analyze_real(
-    field: jax.Array, fourier: jax.Array, analysis: jax.Array, precision: jax.lax.Precision
+    field: jax.Array, fourier: jax.Array, tables: Any, product: ColatitudeProduct
 ) -> Parts:
     """Real field of spin 0, (long, lat, batch, channel), to half coefficients."""
-    cosine, sine = contract("pmk,kjbc->pmjbc", fourier, field, precision)
-    half = analysis[fourier.shape[1] - 1 :]
-    return (
-        contract("mlj,mjbc->mlbc", half, cosine, precision),
-        -contract("mlj,mjbc->mlbc", half, sine, precision),
-    )
+    cosine, sine = contract("pmk,kjbc->pmjbc", fourier, field, product.precision)
+    found = apply_linear(product, tables, jnp.stack([cosine, -sine], 2)[:, :, None])
+    return found[:, :, 0, 0], found[:, :, 0, 1]
 
 
 @_compiled
-def synthesize(
-    parts: Parts, fourier: jax.Array, synthesis: jax.Array, precision: jax.lax.Precision
-) -> Parts:
+def synthesize(parts: Parts, fourier: jax.Array, tables: Any, product: ColatitudeProduct) -> Parts:
     """Coefficients to field: the shapes of `analyze`, the other way."""
-    band_limit = fourier.shape[1]
-    real, imag = (contract("mlj,mlbc->mjbc", synthesis, part, precision) for part in parts)
+    sides = [_split_orders(part, fourier.shape[1]) for part in parts]
+    stacked = jnp.stack([jnp.stack([part[side] for part in sides], 2) for side in (1, 0)], 2)
+    sums = apply_linear(product, tables, stacked)
     # With G_m the sum over ell: f = sum over m >= 0 of cos(m phi) (G_m + G_{-m})
     # + i sin(m phi) (G_m - G_{-m}), the term m = 0 counted once.
-    (real_minus, real_plus), (imag_minus, imag_plus) = (
-        _split_orders(part, band_limit) for part in (real, imag)
+    (real_plus, imag_plus), (real_minus, imag_minus) = (
+        (sums[:, :, side, 0], sums[:, :, side, 1]) for side in (0, 1)
     )
     for_real = jnp.stack([real_plus + real_minus, imag_minus - imag_plus])
     for_imag = jnp.stack([imag_plus + imag_minus, real_plus - real_minus])
     return (
-        contract("pmk,pmjbc->kjbc", fourier, for_real, precision),
-        contract("pmk,pmjbc->kjbc", fourier, for_imag, precision),
+        contract("pmk,pmjbc->kjbc", fourier, for_real, product.precision),
+        contract("pmk,pmjbc->kjbc", fourier, for_imag, product.precision),
     )
 
 
 @_compiled
 def synthesize_real(
-    half: Parts, fourier: jax.Array, synthesis: jax.Array, precision: jax.lax.Precision
+    half: Parts, fourier: jax.Array, tables: Any, product: ColatitudeProduct
 ) -> jax.Array:
     """Half coefficients of spin 0 to the real field, (long, lat, batch, channel)."""
-    table = synthesis[fourier.shape[1] - 1 :]
-    real, imag = (contract("mlj,mlbc->mjbc", table, part, precision) for part in half)
+    sums = apply_linear(product, tables, jnp.stack(half, 2)[:, :, None])
+    real, imag = sums[:, :, 0, 0], sums[:, :, 0, 1]
     # Orders m and -m contribute alike, so all but m = 0 count twice.
     twice = np.full((fourier.shape[1], 1, 1, 1), 2.0)
     twice[0] = 1
     weights = jnp.asarray(twice, real.dtype)
     stacked = jnp.stack([weights * real, -weights * imag])
-    return contract("pmk,pmjbc->kjbc", fourier, stacked, precision)
+    return contract("pmk,pmjbc->kjbc", fourier, stacked, product.precision)
 
 
 @jax.jit

@@ -11,10 +11,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from sphere_transforms import split
+from sphere_transforms.colatitude import ColatitudeProduct, analysis_tables, synthesis_tables
 from sphere_transforms.double_precision import check_x64
 from sphere_transforms.fields import Coefficients, Field
 from sphere_transforms.grids import Grid
-from sphere_transforms.harmonics import check_spin, latitude_functions
+from sphere_transforms.harmonics import check_spin
+from sphere_transforms.healpix_rings import ring_tables
+from sphere_transforms.linear_operator import apply_linear
+from sphere_transforms.method import (
+    MemoryEstimate,
+    choose_method,
+    estimate_memory,
+    ring_colatitudes,
+)
+from sphere_transforms.symmetry import Symmetry, is_symmetric
+from sphere_transforms.transform_programs import Analysis, Synthesis
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -24,16 +35,20 @@ class SpinTransform:
     forward:  a_{ell m} = integral of f conj(sYlm), by the grid's exact quadrature;
     inverse:  f = sum over ell and m of a_{ell m} sYlm.
 
-    Each is two products with constant tables: a real Fourier matrix along the longitude, and for
-    every order m a matrix between colatitude and degree, quadrature weights folded in. The object
-    is a pytree whose leaves are these tables: pass it to a jitted function as an argument, and they
+    Each is a Fourier sum along the rings and, for every order m, a matrix between colatitude and
+    degree. That matrix is read from tables, quick where they fit, or computed on the way by a
+    recursion in ell with memory O(L^2); what both save by symmetry says `symmetry`. The object is a
+    pytree whose leaves are these tables: pass it to a jitted function as an argument, and they
     travel as such instead of being compiled in. Both directions are differentiable, in forward and
-    reverse mode and to any order, with respect to their argument.
+    reverse mode and to any order, with respect to their argument: the derivative of one is the
+    adjoint of the other.
 
     Attributes:
       grid: the grid.
       spins: the spin weights, increasing.
       band_limit: L; coefficients have degrees ell < L.
+      method: "tables" or "recursion", as asked for or as "auto" chose.
+      memory: the estimate that "auto" chooses by.
       precision: of the matrix products, full float32 by default: TF32 or bfloat16 ruins
         equivariance silently.
     """
@@ -41,6 +56,8 @@ class SpinTransform:
     grid: Grid
     spins: tuple[int, ...]
     band_limit: int
+    method: str
+    memory: MemoryEstimate
     precision: jax.lax.Precision
 
     def __init__(
@@ -50,6 +67,8 @@ class SpinTransform:
         band_limit: int | None = None,
         *,
         dtype: Any = None,
+        method: str = "auto",
+        memory_limit: int | None = None,
         precision: Any = jax.lax.Precision.HIGHEST,
     ):
         """Builds the tables, or takes them from the cache.
@@ -60,31 +79,40 @@ class SpinTransform:
           band_limit: L, at most the grid's own, which None stands for.
           dtype: of the tables, float32 or float64. None: float64 where x64 is enabled (float32
             input then uses tables cast down), else float32.
+          method: "tables", "recursion", or "auto" for the one that `memory` suggests: tables up to
+            a gigabyte.
+          memory_limit: bytes that the method may need; None for half of the device's memory.
           precision: of the matrix products.
 
         Raises:
-          ValueError: no spin, a spin or band limit out of range, or float64 without x64.
+          ValueError: no spin, a spin or band limit out of range, float64 without x64, an unknown
+            method, or one that does not fit.
         """
-        if not isinstance(grid, Grid):
+        if not all(hasattr(grid, name) for name in ("shape", "band_limit", "colatitudes")):
             raise ValueError(f"grid is {grid!r}; give a grid object such as EquiangularGrid(64).")
         self.grid = grid
         self.band_limit = _checked_band_limit(grid, band_limit)
         self.spins = _checked_spins(spins, self.band_limit)
         self.precision = jax.lax.Precision(precision)
-        name = _checked_dtype(dtype)
+        self._dtype = _checked_dtype(dtype)
+        self.memory = estimate_memory(grid, self.spins, self.band_limit, self._dtype, memory_limit)
+        what = f"SpinTransform({grid!r}, spins={self.spins}, band_limit={self.band_limit})"
+        self.method = choose_method(method, self.memory, self.band_limit, what)
         with jax.ensure_compile_time_eval():
-            self._fourier = _fourier_table(grid, self.band_limit, name)
-            self._latitude = {
-                spin: _latitude_tables(grid, spin, self.band_limit, name) for spin in self.spins
-            }
+            self._fourier = self._make_fourier()
+            self._latitude = {spin: self._make_latitude(spin) for spin in self.spins}
 
-    def forward(self, field: Field) -> dict[int, jax.Array]:
+    def forward(self, field: Field, *, iterations: int = 0) -> dict[int, jax.Array]:
         """Coefficients of a field.
 
         Args:
-          field: mapping from spin to arrays (batch, lat, long, channel), float32, float64,
-            complex64 or complex128; any of the transform's spins. Real spin-0 input takes half the
-            work. float64 and complex128 need the transform to have been made under x64.
+          field: mapping from spin to arrays (batch, lat, long, channel), or (batch, pixel, channel)
+            on HEALPix; float32, float64, complex64 or complex128; any of the transform's spins.
+            Real spin-0 input takes half the work. float64 and complex128 need the transform to
+            have been made under x64.
+          iterations: of refinement, a + A(f - S a) for a, where the quadrature is approximate:
+            each costs an inverse and a forward transform. On HEALPix three reach 1e-5 or less at
+            band limit 2 nside; the other grids need none.
 
         Returns:
           Mapping from the same spins to complex arrays (batch, ell, m, channel): ell in [0, L), m
@@ -95,26 +123,34 @@ class SpinTransform:
             shape or dtype.
         """
         _check_mapping(field, "field")
+        names = ("lat", "long") if len(self.grid.shape) == 2 else ("pixel",)
         result = {}
         for spin, values in field.items():
-            self._check(spin, values, ("lat", "long"), self.grid.shape, "field")
-            values = _swap_axes(values)
-            if spin == 0 and not jnp.iscomplexobj(values):
-                parts = split.expand_half(self.analyze_real(values))
-            else:
-                parts = self.analyze(spin, (jnp.real(values), jnp.imag(values)))
-            result[spin] = _swap_axes(jax.lax.complex(*parts))
+            self._check(spin, values, names, self.grid.shape, "field")
+            values = jnp.asarray(values)
+            real = spin == 0 and not jnp.iscomplexobj(values)
+            if spin != 0:
+                values = values.astype(jnp.result_type(values, jnp.complex64))
+            coefficients = self._apply(spin, values, real=real, to_degrees=True)
+            for _ in range(iterations):
+                synthesis = self._apply(spin, coefficients, real=real, to_degrees=False)
+                missed = values - synthesis
+                coefficients = coefficients + self._apply(spin, missed, real=real, to_degrees=True)
+            result[spin] = coefficients
         return result
 
-    def inverse(self, coefficients: Coefficients) -> dict[int, jax.Array]:
+    def inverse(
+        self, coefficients: Coefficients, *, real_scalars: bool = False
+    ) -> dict[int, jax.Array]:
         """The field with the given coefficients.
 
         Args:
           coefficients: mapping from spin to complex arrays (batch, ell, m, channel). What stands
             where |m| > ell or ell < |spin| has no effect.
+          real_scalars: of spin 0 give the real part alone, as a real array, at half the cost.
 
         Returns:
-          Mapping from the same spins to complex arrays (batch, lat, long, channel).
+          Mapping from the same spins to complex arrays (batch, *grid.shape, channel).
 
         Raises:
           ValueError: no mapping, a spin the transform was not made for, or an array of the wrong
@@ -125,60 +161,119 @@ class SpinTransform:
         result = {}
         for spin, values in coefficients.items():
             self._check(spin, values, ("ell", "m"), shape, "coefficients")
-            values = _swap_axes(values)
-            parts = self.synthesize(spin, (jnp.real(values), jnp.imag(values)))
-            result[spin] = _swap_axes(jax.lax.complex(*parts))
+            values = jnp.asarray(values)
+            values = values.astype(jnp.result_type(values, jnp.complex64))
+            result[spin] = self._apply(
+                spin, values, real=real_scalars and spin == 0, to_degrees=False
+            )
         return result
+
+    def program(
+        self, spin: int, dtype: Any, *, real: bool, to_degrees: bool
+    ) -> tuple[Analysis | Synthesis, Any]:
+        """The linear operator of one spin and direction, and its tables in the precision."""
+        product = self._product(spin, to_degrees=to_degrees)
+        kind = Analysis if to_degrees else Synthesis
+        return kind(self.grid, product, real), self._tables(spin, 0 if to_degrees else 1, dtype)
+
+    def _apply(self, spin: int, values: jax.Array, *, real: bool, to_degrees: bool) -> jax.Array:
+        dtype = values.real.dtype
+        return apply_linear(*self.program(spin, dtype, real=real, to_degrees=to_degrees), values)
 
     def analyze(self, spin: int, parts: split.Parts) -> split.Parts:
         """`forward` on parts held longitude-major, unchecked: see `sphere_transforms.split`."""
-        return split.analyze(parts, *self._tables(spin, 0, parts[0].dtype), self.precision)
+        return split.analyze(parts, *self._split_tables(spin, 0, parts[0].dtype))
 
     def analyze_real(self, field: jax.Array) -> split.Parts:
         """`forward` of a real field of spin 0 held longitude-major, to half its coefficients."""
-        return split.analyze_real(field, *self._tables(0, 0, field.dtype), self.precision)
+        return split.analyze_real(field, *self._split_tables(0, 0, field.dtype))
 
     def synthesize(self, spin: int, parts: split.Parts) -> split.Parts:
         """`inverse` on parts held longitude-major, unchecked: see `sphere_transforms.split`."""
-        return split.synthesize(parts, *self._tables(spin, 1, parts[0].dtype), self.precision)
+        return split.synthesize(parts, *self._split_tables(spin, 1, parts[0].dtype))
 
     def synthesize_real(self, half: split.Parts) -> jax.Array:
         """`inverse` of half the coefficients of a real field of spin 0, held longitude-major."""
-        return split.synthesize_real(half, *self._tables(0, 1, half[0].dtype), self.precision)
+        return split.synthesize_real(half, *self._split_tables(0, 1, half[0].dtype))
 
     @property
     def dtype(self) -> np.dtype:
         """Of the tables."""
-        return np.dtype(self._fourier.dtype)
+        return np.dtype(self._dtype)
 
     def __repr__(self) -> str:
-        # After a tree_map the leaves may be anything, and a repr must not fail.
-        dtype = getattr(self._fourier, "dtype", type(self._fourier).__name__)
         return (
             f"SpinTransform({self.grid!r}, spins={self.spins}, band_limit={self.band_limit}, "
-            f"dtype={dtype})"
+            f"dtype={self._dtype}, method={self.method!r})"
         )
 
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
         """Tables as leaves; the rest is static."""
         keys = (jax.tree_util.GetAttrKey("_fourier"), jax.tree_util.GetAttrKey("_latitude"))
         children = tuple(zip(keys, (self._fourier, self._latitude), strict=True))
-        return children, (self.grid, self.spins, self.band_limit, self.precision)
+        static = (self.grid, self.spins, self.band_limit, self.precision, self._dtype, self.memory)
+        return children, (*static, self.method)
 
     @classmethod
     def tree_unflatten(cls, static: Any, children: Any) -> SpinTransform:
         """The inverse of `tree_flatten_with_keys`."""
         self = object.__new__(cls)
-        self.grid, self.spins, self.band_limit, self.precision = static
+        (self.grid, self.spins, self.band_limit, self.precision, self._dtype, *rest) = static
+        self.memory, self.method = rest
         self._fourier, self._latitude = children
         return self
+
+    def _make_fourier(self) -> jax.Array | None:
+        if self.method != "tables" or len(self.grid.shape) != 2:
+            return None
+        return _fourier_table(self.grid, self.band_limit, self._dtype)
+
+    def _make_latitude(self, spin: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """For analysis and for synthesis; both hold the same functions where the grid allows."""
+        shared = {}
+        if len(self.grid.shape) == 1:
+            shared["rings"] = ring_tables(self.grid, self.band_limit, self._dtype)
+        options = (self.method, self._dtype)
+        analysis = analysis_tables(self.grid.analysis, spin, self.band_limit, *options)
+        rings = ring_colatitudes(self.grid)
+        synthesis = synthesis_tables(rings, spin, self.band_limit, *options)
+        return analysis | shared, synthesis | shared
+
+    def _product(self, spin: int, *, to_degrees: bool) -> ColatitudeProduct:
+        rings = ring_colatitudes(self.grid)
+        nodes = self.grid.analysis.colatitudes if to_degrees else rings
+        return ColatitudeProduct(
+            band_limit=self.band_limit,
+            spin=spin,
+            symmetry=Symmetry.of(spin, is_symmetric(nodes)),
+            node_count=nodes.size,
+            ring_count=rings.size,
+            method=self.method,
+            to_degrees=to_degrees,
+            precision=self.precision,
+        )
+
+    def _tables(self, spin: int, direction: int, dtype: Any) -> Any:
+        tables = self._latitude[spin][direction]
+        if np.dtype(dtype) == self.dtype:
+            return tables
+        return jax.tree.map(lambda table: _cast(table, dtype), tables)
+
+    def _split_tables(self, spin: int, direction: int, dtype: Any) -> Any:
+        if self._fourier is None:
+            raise ValueError(
+                f"{self!r} has no tables for fields held longitude-major; that needs a grid of "
+                "equal rings and method='tables'."
+            )
+        product = self._product(spin, to_degrees=direction == 0)
+        return self._fourier.astype(dtype), self._tables(spin, direction, dtype), product
 
     def _check(
         self,
         spin: int,
         values: jax.Array,
-        names: tuple[str, str],
-        shape: tuple[int, int],
+        names: tuple[str, ...],
+        shape: tuple[int, ...],
         what: str,
     ) -> None:
         if spin not in self.spins:
@@ -186,10 +281,11 @@ class SpinTransform:
                 f"{what} has spin {spin!r}, but this transform was made for spins {self.spins}; "
                 "spins are whole numbers: name all that you need in SpinTransform(grid, spins=...)."
             )
-        if np.ndim(values) != 4 or tuple(np.shape(values)[1:3]) != tuple(shape):
+        if np.ndim(values) != len(shape) + 2 or np.shape(values)[1:-1] != tuple(shape):
+            sizes = ", ".join(map(str, shape))
             raise ValueError(
                 f"{what} of spin {spin} has shape {np.shape(values)}; {self!r} takes (batch, "
-                f"{names[0]}, {names[1]}, channel) = (batch, {shape[0]}, {shape[1]}, channel)."
+                f"{', '.join(names)}, channel) = (batch, {sizes}, channel)."
             )
         real = _real_dtype(values.dtype)
         if real is None:
@@ -204,13 +300,12 @@ class SpinTransform:
                 f"{self.dtype.name} tables: make it with dtype='float64', or convert the input."
             )
 
-    def _tables(self, spin: int, direction: int, dtype: Any) -> tuple[jax.Array, jax.Array]:
-        return self._fourier.astype(dtype), self._latitude[spin][direction].astype(dtype)
 
-
-def _swap_axes(values: jax.Array) -> jax.Array:
-    """(batch, lat, long, channel) to (long, lat, batch, channel), and back; likewise ell and m."""
-    return jnp.transpose(values, (2, 1, 0, 3))
+def _cast(table: jax.Array, dtype: Any) -> jax.Array:
+    """To another precision; whole numbers stay."""
+    if jnp.iscomplexobj(table):
+        return table.astype(jnp.result_type(dtype, jnp.complex64))
+    return table.astype(dtype) if jnp.issubdtype(table.dtype, jnp.floating) else table
 
 
 @functools.lru_cache(maxsize=64)
@@ -218,16 +313,6 @@ def _fourier_table(grid: Grid, band_limit: int, dtype: str) -> jax.Array:
     """Shape (2, L, long): cos(m phi_k) and sin(m phi_k)."""
     phase = np.outer(np.arange(band_limit), grid.longitudes)
     return jnp.asarray(np.stack([np.cos(phase), np.sin(phase)]).astype(dtype))
-
-
-@functools.lru_cache(maxsize=64)
-def _latitude_tables(
-    grid: Grid, spin: int, band_limit: int, dtype: str
-) -> tuple[jax.Array, jax.Array]:
-    """For analysis and for synthesis, each (m, ell, lat): sYlm(theta_j, 0), weighted and plain."""
-    plain = latitude_functions(band_limit, spin, grid.colatitudes).transpose(1, 0, 2)
-    weighted = plain * grid.quadrature_weights
-    return jnp.asarray(weighted.astype(dtype)), jnp.asarray(plain.astype(dtype))
 
 
 def _check_mapping(values: Any, what: str) -> None:

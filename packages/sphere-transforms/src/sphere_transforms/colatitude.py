@@ -1,0 +1,161 @@
+"""The product along the colatitude: order sums of the rings to coefficients, and back.
+
+  analysis:   a_{ell m} = sum over nodes n of w_n T_{ell m}(theta_n) (R F_m)_n
+  synthesis:  G_m(theta_j) = sum over ell of T_{ell m}(theta_j) a_{ell m}
+
+with T_{ell m}(theta) = sYlm(theta, 0), and w and R the grid's `analysis` quadrature. Each is the
+other's transpose where w and R are left out, so one program in two directions serves both, and the
+derivatives of both. The functions T are read from tables, or computed on the way
+(`latitude_recursion`): either holds only what `symmetry` leaves of them.
+
+Real and imaginary part are held apart: order sums are real arrays (m, ring, side, *rest) and
+coefficients (m, ell, side, *rest), m >= 0; see `symmetry` for the sides.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sphere_transforms import latitude_recursion
+from sphere_transforms.grids import ColatitudeQuadrature
+from sphere_transforms.latitude_tables import Blocks, latitude_tables
+from sphere_transforms.symmetry import (
+    Symmetry,
+    degrees_from_rows,
+    fold,
+    is_symmetric,
+    rows_from_degrees,
+    unfold,
+)
+from sphere_transforms.transposition import multiply_transposed
+
+
+@dataclasses.dataclass(frozen=True)
+class ColatitudeProduct:
+    """The product with one set of latitude functions, in one of its directions.
+
+    Attributes:
+      band_limit: L.
+      spin: s.
+      symmetry: what is left out of the tables.
+      node_count: number of colatitudes at which the functions are held.
+      ring_count: of the field; other than node_count where sums are resampled to the nodes.
+      method: "tables" or "recursion".
+      to_degrees: from rings to degrees; else the transpose.
+      precision: of the matrix products.
+    """
+
+    band_limit: int
+    spin: int
+    symmetry: Symmetry
+    node_count: int
+    ring_count: int
+    method: str
+    to_degrees: bool
+    precision: jax.lax.Precision
+
+    def __call__(self, tables: Any, data: jax.Array, first_order: jax.Array | int = 0) -> jax.Array:
+        """Order sums (m, ring, side, *rest) to coefficients (m, ell, side, *rest), or back.
+
+        By recursion the orders may be some of all: from `first_order`, which is even.
+        """
+        if self.to_degrees:
+            folded = fold(self.symmetry, self._to_nodes(tables, data))
+            rows = self._multiply(tables, folded, first_order)
+            return degrees_from_rows(self.symmetry, self.spin, rows, self.band_limit)
+        rows = rows_from_degrees(self.symmetry, self.spin, data)
+        folded = self._multiply(tables, rows, first_order)
+        return self._from_nodes(tables, unfold(self.symmetry, folded, self.node_count))
+
+    @property
+    def transpose(self) -> ColatitudeProduct:
+        """The other direction, with the same tables."""
+        return dataclasses.replace(self, to_degrees=not self.to_degrees)
+
+    def _multiply(self, tables: Any, data: jax.Array, first_order: Any) -> jax.Array:
+        if self.method == "tables":
+            return _table_product(self, tables["functions"], data)
+        return latitude_recursion.product(self, tables["functions"], data, first_order)
+
+    def _to_nodes(self, tables: Any, sums: jax.Array) -> jax.Array:
+        if tables["resampling"] is not None:
+            sums = self._resample("nj,mj...->mn...", tables["resampling"], sums)
+        return _weighted(tables["weights"], sums)
+
+    def _from_nodes(self, tables: Any, sums: jax.Array) -> jax.Array:
+        sums = _weighted(tables["weights"], sums)
+        if tables["resampling"] is not None:
+            sums = self._resample("nj,mn...->mj...", tables["resampling"], sums)
+        return sums
+
+    def _resample(self, subscripts: str, matrices: jax.Array, sums: jax.Array) -> jax.Array:
+        """Even and odd m + s each have a matrix of their own."""
+        even, odd = (
+            jnp.einsum(
+                subscripts, matrices[(m + self.spin) % 2], sums[m::2], precision=self.precision
+            )
+            for m in range(2)
+        )
+        if odd.shape[0] < even.shape[0]:
+            odd = jnp.concatenate([odd, jnp.zeros_like(even[:1])])
+        both = jnp.stack([even, odd], 1)
+        return both.reshape(-1, *even.shape[1:])[: sums.shape[0]]
+
+
+def analysis_tables(
+    quadrature: ColatitudeQuadrature, spin: int, band_limit: int, method: str, dtype: str
+) -> dict[str, Any]:
+    """The tables of an analysis: the functions at its nodes, weights, and resampling matrices."""
+    resampling = quadrature.resampling
+    return {
+        "functions": _functions(quadrature.colatitudes, spin, band_limit, method, dtype),
+        "weights": jnp.asarray(quadrature.weights.astype(dtype)),
+        "resampling": resampling and jnp.asarray(np.stack(resampling).astype(dtype)),
+    }
+
+
+def synthesis_tables(
+    colatitudes: np.ndarray, spin: int, band_limit: int, method: str, dtype: str
+) -> dict[str, Any]:
+    """The tables of a synthesis on rings at the colatitudes: functions alone."""
+    functions = _functions(colatitudes, spin, band_limit, method, dtype)
+    return {"functions": functions, "weights": None, "resampling": None}
+
+
+def _functions(colatitudes: np.ndarray, spin: int, band_limit: int, method: str, dtype: str) -> Any:
+    symmetry = Symmetry.of(spin, is_symmetric(colatitudes))
+    key = np.ascontiguousarray(colatitudes, np.float64).tobytes()
+    if method == "tables":
+        return latitude_tables(key, spin, band_limit, symmetry, dtype)
+    return latitude_recursion.start_values(key, spin, band_limit, symmetry)
+
+
+def _weighted(weights: jax.Array | None, sums: jax.Array) -> jax.Array:
+    if weights is None:
+        return sums
+    return sums * weights.astype(sums.dtype).reshape(1, -1, *[1] * (sums.ndim - 2))
+
+
+def _table_product(plan: ColatitudeProduct, blocks: Blocks, data: jax.Array) -> jax.Array:
+    """Block by block of orders: the functions of (m, part) as one matrix between rows and rings."""
+    row_count = max(block.shape[2] for block in blocks)
+    results, start = [], 0
+    for block in blocks:
+        stop = start + block.shape[0]
+        first_row = row_count - block.shape[2]
+        if plan.to_degrees:
+            columns = data[start:stop]
+            result = jnp.einsum("mxln,mxn...->mxl...", block, columns, precision=plan.precision)
+            results.append(
+                jnp.pad(result, [(0, 0), (0, 0), (first_row, 0)] + [(0, 0)] * (data.ndim - 3))
+            )
+        else:
+            rows = data[start:stop, :, first_row:]
+            results.append(multiply_transposed(block, rows, plan.precision))
+        start = stop
+    return jnp.concatenate(results)

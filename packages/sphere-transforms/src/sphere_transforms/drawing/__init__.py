@@ -1,0 +1,5 @@
+"""Pictures of fields on the sphere, with matplotlib: `pip install "sphere-transforms[plot]"`."""
+
+from sphere_transforms.drawing.field_map import draw_field
+
+__all__ = ["draw_field"]

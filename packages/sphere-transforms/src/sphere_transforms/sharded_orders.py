@@ -1,0 +1,183 @@
+"""One map over several devices: rings apart for the Fourier sums, orders apart for the colatitude.
+
+A transform is two products, and the orders m of the second are independent of each other. So a
+field whose rings are spread over devices needs one exchange between the two, an all-to-all that
+makes whole rings of some orders out of some rings of all orders. No device ever holds a whole map.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh, PartitionSpec
+
+from sphere_transforms.linear_operator import apply_linear
+from sphere_transforms.longitude import orders_from_samples, samples_from_orders
+from sphere_transforms.transform import SpinTransform
+from sphere_transforms.transform_programs import Analysis, Synthesis, join_orders, split_orders
+
+
+def forward_by_orders(
+    transform: SpinTransform, field: Mapping[int, jax.Array], mesh: Mesh, axis_name: str
+) -> dict[int, jax.Array]:
+    """`SpinTransform.forward` of maps whose rings are sharded, to coefficients sharded by order.
+
+    Args:
+      transform: of method "recursion", on a grid of shape (lat, long).
+      field: mapping from spin to (batch, lat, long, channel), sharded (or to be sharded) over lat.
+      mesh: the devices.
+      axis_name: the mesh's axis to spread over; its size divides lat, and twice its size L.
+
+    Returns:
+      Mapping from spin to complex (m, ell, side, batch, channel), sharded over m = 0, ..., L - 1;
+      the sides are m and -m, or m alone for real fields of spin 0. `coefficients_from_orders` makes
+      the public layout of it.
+
+    Raises:
+      ValueError: a transform of another kind, or sizes that do not divide.
+    """
+    return {
+        spin: _apply(transform, spin, values, mesh, axis_name, to_degrees=True)
+        for spin, values in field.items()
+    }
+
+
+def inverse_by_orders(
+    transform: SpinTransform, orders: Mapping[int, jax.Array], mesh: Mesh, axis_name: str
+) -> dict[int, jax.Array]:
+    """The inverse of `forward_by_orders`: coefficients by order to fields sharded over lat.
+
+    Args:
+      transform: as there.
+      orders: mapping from spin to complex (m, ell, side, batch, channel); spin 0 with one side
+        gives a real field.
+      mesh: the devices.
+      axis_name: the mesh's axis to spread over.
+
+    Returns:
+      Mapping from spin to (batch, lat, long, channel), sharded over lat.
+
+    Raises:
+      ValueError: a transform of another kind, or sizes that do not divide.
+    """
+    return {
+        spin: _apply(transform, spin, values, mesh, axis_name, to_degrees=False)
+        for spin, values in orders.items()
+    }
+
+
+def coefficients_from_orders(orders: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
+    """From (m, ell, side, batch, channel) to the public (batch, ell, m, channel)."""
+    return {spin: join_orders(values) for spin, values in orders.items()}
+
+
+def orders_from_coefficients(
+    coefficients: Mapping[int, jax.Array], *, real_scalars: bool = False
+) -> dict[int, jax.Array]:
+    """From the public (batch, ell, m, channel) to (m, ell, side, batch, channel).
+
+    With real_scalars spin 0 has one side: that of the real part of its field.
+    """
+    return {
+        spin: split_orders(values, real=real_scalars and spin == 0)
+        for spin, values in coefficients.items()
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class _ByOrders:
+    """The linear operator: an analysis or a synthesis between sharded rings and sharded orders."""
+
+    program: Analysis | Synthesis
+    mesh: Mesh
+    axis_name: str
+    # Factor of the orders m > 0 of a real field. They stand for -m too: a sum over m counts them
+    # twice, and so does the transpose of a synthesis.
+    doubling: float = 1.0
+
+    def __call__(self, tables: Any, data: jax.Array) -> jax.Array:
+        axis = self.axis_name
+        analysis = isinstance(self.program, Analysis)
+        rings, orders = PartitionSpec(None, axis), PartitionSpec(axis)
+        functions = {"sines": PartitionSpec(), "south": PartitionSpec(), "starts": orders}
+        specs = {name: PartitionSpec() for name in tables} | {"functions": functions}
+        specs = {name: spec for name, spec in specs.items() if tables[name] is not None}
+        present = {name: tables[name] for name in specs}
+        return jax.shard_map(
+            self._analyze if analysis else self._synthesize,
+            mesh=self.mesh,
+            in_specs=(specs, rings if analysis else orders),
+            out_specs=orders if analysis else rings,
+            check_vma=False,
+        )(present, data)
+
+    @property
+    def transpose(self) -> _ByOrders:
+        """The program's transpose, spread in the same way."""
+        change = 0.5 if isinstance(self.program, Analysis) else 2.0
+        doubling = self.doubling * change if self.program.real else 1.0
+        return dataclasses.replace(self, program=self.program.transpose, doubling=doubling)
+
+    def _analyze(self, tables: Any, data: jax.Array) -> jax.Array:
+        program = self.program
+        sums = orders_from_samples(self._conjugated(data), program.product.band_limit)
+        parts = jnp.stack([sums.real, sums.imag], 3)
+        parts = jax.lax.all_to_all(parts, self.axis_name, 0, 1, tiled=True)
+        parts = program.product(_complete(tables), parts, self._first_order(parts))
+        orders = jax.lax.complex(parts[:, :, :, 0], parts[:, :, :, 1])
+        return self._conjugated(self._scaled(orders))
+
+    def _synthesize(self, tables: Any, data: jax.Array) -> jax.Array:
+        program = self.program
+        data = self._scaled(self._conjugated(data))
+        parts = jnp.stack([data.real, data.imag], 3)
+        parts = program.product(_complete(tables), parts, self._first_order(parts))
+        parts = jax.lax.all_to_all(parts, self.axis_name, 1, 0, tiled=True)
+        sums = jax.lax.complex(parts[:, :, :, 0], parts[:, :, :, 1])
+        return self._conjugated(samples_from_orders(sums, program.grid.shape[1]))
+
+    def _conjugated(self, values: jax.Array) -> jax.Array:
+        return jnp.conj(values) if self.program.conjugate else values
+
+    def _scaled(self, orders: jax.Array) -> jax.Array:
+        m = self._first_order(orders) + jnp.arange(orders.shape[0])
+        scale = jnp.where(m == 0, 1.0, self.doubling).astype(orders.real.dtype)
+        return orders * scale.reshape(-1, *[1] * (orders.ndim - 1))
+
+    def _first_order(self, parts: jax.Array) -> jax.Array:
+        return jax.lax.axis_index(self.axis_name) * parts.shape[0]
+
+
+def _complete(tables: dict[str, Any]) -> dict[str, Any]:
+    return {"weights": None, "resampling": None} | tables
+
+
+def _apply(
+    transform: SpinTransform,
+    spin: int,
+    values: jax.Array,
+    mesh: Mesh,
+    axis_name: str,
+    *,
+    to_degrees: bool,
+) -> jax.Array:
+    size = mesh.shape[axis_name]
+    lat = transform.grid.shape[0]
+    if transform.method != "recursion" or len(transform.grid.shape) != 2:
+        raise ValueError(
+            f"{transform!r}: by orders a transform needs method='recursion' and a grid of shape "
+            "(lat, long)."
+        )
+    if lat % size or transform.band_limit % (2 * size):
+        raise ValueError(
+            f"{transform!r} over {size} devices: {size} must divide the {lat} rings, and "
+            f"{2 * size} the band limit {transform.band_limit}; take fewer devices or another grid."
+        )
+    values = jnp.asarray(values)
+    real = spin == 0 and (not jnp.iscomplexobj(values) if to_degrees else values.shape[2] == 1)
+    program, tables = transform.program(spin, values.real.dtype, real=real, to_degrees=to_degrees)
+    return apply_linear(_ByOrders(program, mesh, axis_name), tables, values)

@@ -1,0 +1,185 @@
+"""Measures how exact the transforms of sphere-transforms are, for its README.
+
+Usage: python tools/measure_accuracy.py [--band-limits 64 256 1024]
+
+Prints two Markdown tables: the error of forward(inverse(a)) for random coefficients a, and of
+inverse(a) against ducc0, where that is installed. Each row comes from a process of its own, which
+keeps memory low, and in which x64 is enabled for float64 alone: float32 runs as users run it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import dataclasses
+import importlib.metadata
+import importlib.util
+import multiprocessing
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+SPINS = (0, 1, 10)
+SPINS_AGAINST_DUCC0 = (0, 1, 2, 10)
+TABLES_LIMIT = 2_500_000_000  # bytes; while tables are built there may be two of them
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What one row measures."""
+
+    grid: str
+    band_limit: int
+    method: str
+    dtype: str
+
+
+# Relative to what is expected: in the L2 norm and in the maximum norm.
+Errors = tuple[float, float]
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--band-limits", type=int, nargs="+", default=[64, 256, 1024])
+    band_limits = sorted(parser.parse_args().band_limits)
+    if band_limits[0] <= max(SPINS_AGAINST_DUCC0):
+        parser.error(f"--band-limits: {band_limits[0]}; spin 10 needs 11 or more.")
+    ducc0 = importlib.util.find_spec("ducc0") is not None
+    packages = ("sphere-transforms", "jax", "numpy", *["ducc0"] * ducc0)
+    versions = (f"{name} {importlib.metadata.version(name)}" for name in packages)
+    print(f"{platform.machine()}, Python {platform.python_version()}, {', '.join(versions)}")
+    print("\nErrors are relative: in the L2 norm / in the maximum norm.")
+
+    print("\n### forward(inverse(a)) against a, random\n")
+    middle = band_limits[len(band_limits) // 2]
+    grids = [("EquiangularGrid", size) for size in band_limits]
+    grids += [(name, middle) for name in ("GaussLegendreGrid", "McEwenWiauxGrid")]
+    print_table(round_trip, SPINS, grids)
+    if ducc0:
+        print("\n### inverse(a) against ducc0.sht.synthesis_2d in float64\n")
+        print_table(against_ducc0, SPINS_AGAINST_DUCC0, grids[: len(band_limits)])
+    else:
+        print("\nNo comparison with ducc0, which is not installed: pip install ducc0")
+
+
+def print_table(
+    measure: Callable[[Case, int], Errors | None],
+    spins: Sequence[int],
+    grids: Iterable[tuple[str, int]],
+) -> None:
+    """A row for each grid, dtype and method, each from a process of its own."""
+    print_row("grid", "L", "dtype", "method", *(f"spin {spin}" for spin in spins))
+    print_row(*["---"] * (4 + len(spins)))
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(
+        1, mp_context=spawn, max_tasks_per_child=1
+    ) as processes:
+        for grid, band_limit in grids:
+            for dtype in ("float64", "float32"):
+                for method in ("tables", "recursion"):
+                    case = Case(grid, band_limit, method, dtype)
+                    print(f"{measure.__name__} {case}", file=sys.stderr)
+                    row = processes.submit(measure_row, measure, case, spins).result()
+                    print_row(grid, band_limit, dtype, method, *map(cell, row))
+
+
+def measure_row(
+    measure: Callable[[Case, int], Errors | None], case: Case, spins: Iterable[int]
+) -> list[Errors | None]:
+    """In the process: the errors of each spin, None where the tables do not fit."""
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["JAX_ENABLE_X64"] = str(int(case.dtype == "float64"))
+    return [measure(case, spin) for spin in spins]
+
+
+def round_trip(case: Case, spin: int) -> Errors | None:
+    """Of forward(inverse(a)) against a."""
+    import jax
+
+    transform = make_transform(case, spin)
+    if transform is None:
+        return None
+    coefficients = draw(case, spin)
+    field = jax.jit(lambda t, a: t.inverse({spin: a}, real_scalars=True))(transform, coefficients)
+    result = jax.jit(lambda t, x: t.forward(x))(transform, field)[spin]
+    return errors(result, coefficients)
+
+
+def against_ducc0(case: Case, spin: int) -> Errors | None:
+    """Of inverse(a) against ducc0's, in float64 and from the very same coefficients."""
+    import ducc0
+    import jax
+    import jax.numpy as jnp
+
+    from sphere_transforms.interchange import to_ducc0
+
+    transform = make_transform(case, spin)
+    if transform is None:
+        return None
+    coefficients = draw(case, spin)
+    field = jax.jit(lambda t, a: t.inverse({spin: a}, real_scalars=True))(transform, coefficients)
+    with jax.enable_x64(True):
+        alm = to_ducc0({spin: jnp.asarray(coefficients, np.complex128)})[spin]
+    rings, longitudes = transform.grid.shape
+    maps = ducc0.sht.synthesis_2d(
+        alm=np.asarray(alm)[0, 0],
+        spin=spin,
+        lmax=case.band_limit - 1,
+        geometry="CC",
+        ntheta=rings,
+        nphi=longitudes,
+        nthreads=os.cpu_count(),
+    )
+    expected = maps[0] if spin == 0 else maps[0] + 1j * maps[1]
+    return errors(np.asarray(field[spin])[0, :, :, 0], expected)
+
+
+def make_transform(case: Case, spin: int) -> Any:
+    """The transform, or None where its tables would be too large."""
+    from sphere_transforms import SpinTransform, grids
+
+    argument = case.band_limit * (2 if case.grid == "EquiangularGrid" else 1)
+    grid = getattr(grids, case.grid)(argument)
+    estimate = SpinTransform(grid, (spin,), dtype=case.dtype, method="recursion").memory
+    if case.method == "tables" and estimate.tables > TABLES_LIMIT:
+        return None
+    return SpinTransform(grid, (spin,), dtype=case.dtype, method=case.method)
+
+
+def draw(case: Case, spin: int) -> Any:
+    """Random coefficients of one field, of a real one for spin 0."""
+    import jax
+
+    from sphere_transforms import random_coefficients
+
+    key, size = jax.random.key(spin), case.band_limit
+    return random_coefficients(key, {spin: 1}, size, real_scalars=True, dtype=case.dtype)[spin]
+
+
+def errors(result: Any, expected: Any) -> Errors:
+    """In the L2 norm and in the maximum norm, relative to what is expected."""
+    result, expected = np.asarray(result, np.complex128), np.asarray(expected, np.complex128)
+    difference, size = np.abs(result - expected).ravel(), np.abs(expected).ravel()
+    return (
+        float(np.linalg.norm(difference) / np.linalg.norm(size)),
+        float(difference.max() / size.max()),
+    )
+
+
+def cell(value: Errors | None) -> str:
+    """Both errors, or a dash."""
+    return "-" if value is None else f"{value[0]:.1e} / {value[1]:.1e}"
+
+
+def print_row(*cells: Any) -> None:
+    """Of a Markdown table."""
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
