@@ -120,13 +120,18 @@ def test_both_directions_agree_with_ducc0(grid, method):
         check_both_directions(grid, method, SPINS, np.float64, 2e-13)
 
 
+# float32 as users have it, with x64 off.
 @both_methods
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 2e-6)])
 def test_band_limit_256_agrees_with_ducc0(method, dtype, tolerance):
-    # float32 as users have it, with x64 off.
     with jax.enable_x64(dtype == np.float64):
         grid = grids.EquiangularGrid(512)
         check_both_directions(grid, method, (0, 2, 10), dtype, tolerance)
+
+
+def test_the_recursion_in_float32_on_rings_without_symmetry_agrees_with_ducc0():
+    grid = grids.McEwenWiauxGrid(128)
+    check_both_directions(grid, "recursion", (0, -1), np.float32, 2e-6)
 
 
 # At band limit 12, among them ell = |s| and both signs of m, and the largest spins there are.
