@@ -111,8 +111,10 @@ def choose_method(method: str, estimate: MemoryEstimate, band_limit: int, what: 
             f"leave float64's range above {latitude_recursion.LARGEST_BAND_LIMIT}; lower it, or "
             f"use tables ({_readable(estimate.tables)})."
         )
+    reach = latitude_recursion.LARGEST_BAND_LIMIT
+    limited = f" (the recursion reaches band limit {reach})" if band_limit > reach else ""
     raise ValueError(
-        f"{what} does not fit with method={method!r}: {estimate}. Lower the band limit, name "
+        f"{what} does not fit with method={method!r}: {estimate}{limited}. Lower the band limit, name "
         "fewer spins, take float32, or give memory_limit in bytes if there is more."
     )
 
