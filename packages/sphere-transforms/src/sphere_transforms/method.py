@@ -114,8 +114,8 @@ def choose_method(method: str, estimate: MemoryEstimate, band_limit: int, what: 
     reach = latitude_recursion.LARGEST_BAND_LIMIT
     limited = f" (the recursion reaches band limit {reach})" if band_limit > reach else ""
     raise ValueError(
-        f"{what} does not fit with method={method!r}: {estimate}{limited}. Lower the band limit, name "
-        "fewer spins, take float32, or give memory_limit in bytes if there is more."
+        f"{what} does not fit with method={method!r}: {estimate}{limited}. Lower the band limit, "
+        "name fewer spins, take float32, or give memory_limit in bytes if there is more."
     )
 
 
