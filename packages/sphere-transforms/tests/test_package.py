@@ -16,6 +16,7 @@ def test_importing_computes_nothing_and_needs_no_neural_network_library():
         "import sys, jax; before = set(sys.modules); import sphere_transforms as st\n"
         "libraries = {'flax', 'optax', 'scipy', 'matplotlib', 'ducc0', 'healpy', 's2fft'}\n"
         "assert not libraries & (set(sys.modules) - before)\n"
+        "assert not jax._src.xla_bridge.backends_are_initialized()\n"
         "from sphere_transforms import healpix_rings, latitude_recursion, latitude_tables\n"
         "caches = [latitude_tables.latitude_tables, latitude_recursion.start_values,\n"
         "          healpix_rings.ring_tables]\n"
