@@ -178,6 +178,8 @@ def _apply(
             f"{2 * size} the band limit {transform.band_limit}; take fewer devices or another grid."
         )
     values = jnp.asarray(values)
+    if spin != 0:
+        values = values.astype(jnp.result_type(values, jnp.complex64))
     real = spin == 0 and (not jnp.iscomplexobj(values) if to_degrees else values.shape[2] == 1)
     program, tables = transform.program(spin, values.real.dtype, real=real, to_degrees=to_degrees)
     return apply_linear(_ByOrders(program, mesh, axis_name), tables, values)
