@@ -6,7 +6,7 @@ all. Bluestein's identity m k = (m^2 + k^2 - (m - k)^2) / 2 turns each ring's su
   F_m = exp(-i m phi_0) sum over k of f_k exp(-2 pi i m k / N),
 
 into a convolution with the chirp exp(i pi j^2 / N), which an FFT of one length does for all rings
-at once, and for every m whatever N. The layouts of orders are those of `longitude`.
+at once, and for every m whatever N. Order sums are held as `order_layout` says.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 
 from sphere_transforms.grids import HealpixGrid
 from sphere_transforms.longitude import fourier_along_last_axis
+from sphere_transforms.order_layout import orders_from_spectra, spectra_from_orders
 
 RingTables = dict[str, jax.Array]
 
@@ -70,41 +71,45 @@ def orders_from_pixels(values: jax.Array, tables: RingTables, band_limit: int) -
       band_limit: L.
 
     Returns:
-      Complex (m, ring, 2, batch, *rest), or (m, ring, 1, batch, *rest) for real values.
+      Real (m, ring, 2, part, batch, *rest), or (m, ring, 1, part, batch, *rest) for real values.
     """
     sides = 2 if jnp.iscomplexobj(values) else 1
-    values = jnp.moveaxis(values[:, tables["pixel"]], 2, -1)  # (batch, ring, *rest, place)
+    values = jnp.moveaxis(
+        values[:, tables["pixel"]], (1, 2), (-2, -1)
+    )  # (batch, *rest, ring, place)
     present, chirp = (_along_rings(tables[name], values) for name in ("present", "chirp"))
     spectrum = _convolve(values * present * chirp, tables["filter"])
     minus = spectrum[..., spectrum.shape[-1] - band_limit + 1 :]
     orders = jnp.concatenate([spectrum[..., :band_limit], minus], -1)
     orders = orders * _along_rings(tables["turn"], orders)
-    orders = jnp.transpose(orders, (orders.ndim - 1, 1, 0, *range(2, orders.ndim - 1)))
-    plus = orders[:band_limit]
+    plus = orders[..., :band_limit]
     if sides == 1:
-        return plus[:, :, None]
-    minus = jnp.concatenate([jnp.zeros_like(plus[:1]), orders[band_limit:][::-1]])
-    return jnp.stack([plus, minus], 2)
+        return orders_from_spectra([plus])
+    minus = jnp.concatenate(
+        [jnp.zeros_like(plus[..., :1]), orders[..., band_limit:][..., ::-1]], -1
+    )
+    return orders_from_spectra([plus, minus])
 
 
 def pixels_from_orders(orders: jax.Array, tables: RingTables) -> jax.Array:
     """The field of given G_m: sum over m of G_m exp(i m phi).
 
     Args:
-      orders: complex (m, ring, 2, batch, *rest), or (m, ring, 1, batch, *rest): m >= 0 of a real
-        field.
+      orders: real (m, 2, part, batch, *rest, ring), or (m, 1, part, batch, *rest, ring): m >= 0 of
+        a real field.
       tables: from `ring_tables`.
 
     Returns:
       (batch, pixel, *rest), complex or real.
     """
-    band_limit, _, sides = orders.shape[:3]
-    plus = orders[:, :, 0]
+    band_limit, sides = orders.shape[:2]
+    plus, *minus = spectra_from_orders(orders)
     if sides == 2:
-        both = jnp.concatenate([plus, orders[1:, :, 1][::-1]])
+        both = jnp.concatenate([plus, minus[0][..., 1:][..., ::-1]], -1)
     else:
-        both = jnp.concatenate([plus[:1], 2 * plus[1:], jnp.zeros_like(plus[1:])])
-    both = jnp.transpose(both, (2, 1, *range(3, both.ndim), 0))  # (batch, ring, *rest, order)
+        both = jnp.concatenate(
+            [plus[..., :1], 2 * plus[..., 1:], jnp.zeros_like(plus[..., 1:])], -1
+        )
     both = both * jnp.conj(_along_rings(tables["turn"], both))
     size = tables["filter"].shape[1]
     gap = jnp.zeros((*both.shape[:-1], size - both.shape[-1]), both.dtype)
@@ -117,7 +122,7 @@ def pixels_from_orders(orders: jax.Array, tables: RingTables) -> jax.Array:
     values = values * jnp.conj(_along_rings(tables["chirp"], values))
     if sides == 1:
         values = values.real
-    values = jnp.moveaxis(values, -1, 2)  # (batch, ring, place, *rest)
+    values = jnp.moveaxis(values, (-2, -1), (1, 2))  # (batch, ring, place, *rest)
     values = values.reshape(values.shape[0], -1, *values.shape[3:])
     return values[:, tables["slot"]]
 
@@ -132,8 +137,8 @@ def _chirp(steps: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 def _along_rings(table: jax.Array, values: jax.Array) -> jax.Array:
-    """A table (ring, last) to multiply values (batch, ring, *rest, last)."""
-    return table.reshape(1, table.shape[0], *[1] * (values.ndim - 3), table.shape[1])
+    """A table (ring, last) to multiply values (batch, *rest, ring, last)."""
+    return jnp.expand_dims(table, tuple(range(values.ndim - 2)))
 
 
 def _convolve(values: jax.Array, spectrum: jax.Array) -> jax.Array:

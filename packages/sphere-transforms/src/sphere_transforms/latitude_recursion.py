@@ -22,7 +22,6 @@ import numpy as np
 from jax import lax
 
 from sphere_transforms.symmetry import Symmetry, folded_rings, part_count
-from sphere_transforms.transposition import multiply_transposed
 from sphere_transforms.wigner import where_n_is_ell
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def product(
       first_order: m of the first entry, even; the start values are of the same orders as the data.
 
     Returns:
-      (m, part, row, *rest) or (m, part, ring, *rest).
+      (m, part, row, *rest) or (m, part, *rest, ring).
     """
     with jax.enable_x64(True):
         return _product(plan, start, data, first_order)
@@ -114,10 +113,9 @@ def _product(
         index, starts, values = inputs
         first = first_order + index * width
         functions = _fill(plan, functions, (sines, start["south"], starts), first, parity)
-        if plan.to_degrees:
-            subscripts = "mxln,mxn...->mxl..."
-            return functions, jnp.einsum(subscripts, functions, values, precision=plan.precision)
-        return functions, multiply_transposed(functions, values, plan.precision)
+        rings_to_rows, rows_to_rings = "mxln,mxn...->mxl...", "mxln,mxl...->mx...n"
+        subscripts = rings_to_rows if plan.to_degrees else rows_to_rings
+        return functions, jnp.einsum(subscripts, functions, values, precision=plan.precision)
 
     functions = jnp.zeros((width, part_count(plan.symmetry), rows, rings), dtype)
     blocks = (jnp.arange(count), in_blocks(starts), in_blocks(data))

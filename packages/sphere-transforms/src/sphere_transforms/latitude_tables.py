@@ -14,13 +14,14 @@ from sphere_transforms.symmetry import Symmetry, folded_rings, part_count
 
 Blocks = tuple[jax.Array, ...]
 
-# More blocks waste less above the diagonal, and are more and smaller products.
-_ORDERS_PER_BLOCK = 32
-
 
 def block_edges(band_limit: int) -> tuple[int, ...]:
-    """The orders at which blocks begin, and the band limit; edges are even."""
-    count = max(1, min(8, band_limit // _ORDERS_PER_BLOCK))
+    """The orders at which blocks begin, and the band limit; edges are even.
+
+    More blocks waste less above the diagonal, keep more cores busy (each product runs on one) and
+    take longer to compile.
+    """
+    count = min(16, band_limit // 16) if band_limit >= 64 else 1
     edges = np.linspace(0, band_limit, count + 1)
     return (*(int(edge) // 2 * 2 for edge in edges[:-1]), band_limit)
 

@@ -15,10 +15,11 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
+from sphere_transforms import order_layout
 from sphere_transforms.linear_operator import apply_linear
 from sphere_transforms.longitude import orders_from_samples, samples_from_orders
 from sphere_transforms.transform import SpinTransform
-from sphere_transforms.transform_programs import Analysis, Synthesis, join_orders, split_orders
+from sphere_transforms.transform_programs import Analysis, Synthesis
 
 
 def forward_by_orders(
@@ -72,7 +73,10 @@ def inverse_by_orders(
 
 def coefficients_from_orders(orders: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
     """From (m, ell, side, batch, channel) to the public (batch, ell, m, channel)."""
-    return {spin: join_orders(values) for spin, values in orders.items()}
+    return {
+        spin: order_layout.coefficients_from_orders(jnp.stack([values.real, values.imag], 3))
+        for spin, values in orders.items()
+    }
 
 
 def orders_from_coefficients(
@@ -82,10 +86,12 @@ def orders_from_coefficients(
 
     With real_scalars spin 0 has one side: that of the real part of its field.
     """
-    return {
-        spin: split_orders(values, real=real_scalars and spin == 0)
-        for spin, values in coefficients.items()
-    }
+    result = {}
+    for spin, values in coefficients.items():
+        real = real_scalars and spin == 0
+        parts = order_layout.orders_from_coefficients(values, real=real)
+        result[spin] = jax.lax.complex(parts[:, :, :, 0], parts[:, :, :, 1])
+    return result
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,8 +131,7 @@ class _ByOrders:
     def _analyze(self, tables: Any, data: jax.Array) -> jax.Array:
         program = self.program
         sums = orders_from_samples(self._conjugated(data), program.product.band_limit)
-        parts = jnp.stack([sums.real, sums.imag], 3)
-        parts = jax.lax.all_to_all(parts, self.axis_name, 0, 1, tiled=True)
+        parts = jax.lax.all_to_all(sums, self.axis_name, 0, 1, tiled=True)
         parts = program.product(_complete(tables), parts, self._first_order(parts))
         orders = jax.lax.complex(parts[:, :, :, 0], parts[:, :, :, 1])
         return self._conjugated(self._scaled(orders))
@@ -135,10 +140,10 @@ class _ByOrders:
         program = self.program
         data = self._scaled(self._conjugated(data))
         parts = jnp.stack([data.real, data.imag], 3)
-        parts = program.product(_complete(tables), parts, self._first_order(parts))
-        parts = jax.lax.all_to_all(parts, self.axis_name, 1, 0, tiled=True)
-        sums = jax.lax.complex(parts[:, :, :, 0], parts[:, :, :, 1])
-        return self._conjugated(samples_from_orders(sums, program.grid.shape[1]))
+        first_order = self._first_order(parts)
+        parts = program.product.with_rings_last(_complete(tables), parts, first_order)
+        parts = jax.lax.all_to_all(parts, self.axis_name, parts.ndim - 1, 0, tiled=True)
+        return self._conjugated(samples_from_orders(parts, program.grid.shape[1]))
 
     def _conjugated(self, values: jax.Array) -> jax.Array:
         return jnp.conj(values) if self.program.conjugate else values

@@ -15,10 +15,11 @@ T_{ell m}(theta). So, with functions of m >= 0 alone,
 - SIGN (spin 0, other rings): the orders -m have the functions of m with the sign (-1)^m;
 - NONE (other spins, other rings): the orders -m have functions of their own.
 
-Order sums are arrays (m, ring, side, *rest), coefficients (m, ell, side, *rest), m >= 0, real, with
-two sides, m and -m, or one; they may begin at any even m. The product sees (m, part, ring, side,
-*rest): the parts are the two parities of PARITY and the two sides of NONE, whose side axis is left
-with length one.
+Order sums are arrays (m, ring, side, *rest), or after a synthesis (m, side, *rest, ring), and
+coefficients (m, ell, side, *rest), m >= 0, real, with two sides, m and -m, or one; they may begin
+at any even m. The product sees (m, part, ring, side, *rest), or (m, part, side, *rest, ring): the
+parts are the two parities of PARITY and the two sides of NONE, whose side axis is left with length
+one.
 """
 
 from __future__ import annotations
@@ -71,21 +72,34 @@ def fold(symmetry: Symmetry, sums: jax.Array) -> jax.Array:
 
 
 def unfold(symmetry: Symmetry, folded: jax.Array, ring_count: int) -> jax.Array:
-    """The transpose of `fold`."""
+    """The transpose of `fold`, (m, part, side, *rest, ring) to (m, side, *rest, ring)."""
     if symmetry is Symmetry.PARITY:
         half, middle = divmod(ring_count, 2)
         sign = _parity_signs(folded.shape[0], folded.ndim, folded.dtype)
         # Added one to one: jaxlib 0.10's reductions on CPU corrupt memory at this rank.
-        north = folded[:, 0, :half] + folded[:, 1, :half]
-        south = (sign[:, 0] * (folded[:, 0, :half] - folded[:, 1, :half]))[:, ::-1]
+        north = folded[:, 0, ..., :half] + folded[:, 1, ..., :half]
+        south = (sign[:, 0] * (folded[:, 0, ..., :half] - folded[:, 1, ..., :half]))[..., ::-1]
         # Of one part the function vanishes on the equator: the data say of which.
         weight = (1 + sign) / 2
-        equator = weight[:, 0] * folded[:, 0, half:] + weight[:, 1] * folded[:, 1, half:]
-        rings = [north, equator, south] if middle else [north, south]
-        return _mirror(symmetry, jnp.concatenate(rings, 1))
-    if symmetry is Symmetry.NONE:
-        return jnp.moveaxis(folded[:, :, :, 0], 1, 2)
-    return _mirror(symmetry, folded[:, 0])
+        equator = weight[:, 0] * folded[:, 0, ..., half:] + weight[:, 1] * folded[:, 1, ..., half:]
+        if middle:
+            sums = jnp.concatenate([north, equator, south], -1)
+        else:
+            # One loop, where XLA would make both halves first and then copy them together.
+            none = [(0, 0)] * (north.ndim - 1)
+            sums = jnp.pad(north, [*none, (0, half)]) + jnp.pad(south, [*none, (half, 0)])
+    elif symmetry is Symmetry.NONE:
+        return folded[:, :, 0]
+    else:
+        sums = folded[:, 0]
+    if sums.shape[1] == 1:
+        return sums
+    plus, minus = sums[:, 0], sums[:, 1]
+    if symmetry is Symmetry.MIRROR:
+        minus = minus[..., ::-1]
+    else:
+        minus = minus * _spread((-1.0) ** np.arange(minus.shape[0]), (0,), minus)
+    return jnp.stack([plus, minus], 1)
 
 
 def folded_rings(symmetry: Symmetry, ring_count: int) -> int:

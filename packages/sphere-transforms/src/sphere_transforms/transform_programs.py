@@ -11,13 +11,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from sphere_transforms.colatitude import ColatitudeProduct
 from sphere_transforms.grids import Grid
 from sphere_transforms.healpix_rings import orders_from_pixels, pixels_from_orders
 from sphere_transforms.longitude import orders_from_samples, samples_from_orders
-from sphere_transforms.transposition import transpose_apart
+from sphere_transforms.order_layout import coefficients_from_orders, orders_from_coefficients
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +44,7 @@ class Analysis:
             orders = orders_from_pixels(data, tables["rings"], band_limit)
         else:
             orders = orders_from_samples(data, band_limit)
-        parts = jnp.stack([orders.real, orders.imag], 3)
-        parts = self.product(tables, parts)
-        coefficients = join_orders(jax.lax.complex(parts[:, :, :, 0], parts[:, :, :, 1]))
+        coefficients = coefficients_from_orders(self.product(tables, orders))
         return jnp.conj(coefficients) if self.conjugate else coefficients
 
     @property
@@ -76,9 +73,9 @@ class Synthesis:
         """The field, complex or real."""
         if self.conjugate:
             data = jnp.conj(data)
-        orders = split_orders(data, real=self.real)
-        parts = self.product(tables, jnp.stack([orders.real, orders.imag], 3))
-        orders = jax.lax.complex(parts[:, :, :, 0], parts[:, :, :, 1])
+        orders = self.product.with_rings_last(
+            tables, orders_from_coefficients(data, real=self.real)
+        )
         if len(self.grid.shape) == 1:
             field = pixels_from_orders(orders, tables["rings"])
         else:
@@ -89,37 +86,3 @@ class Synthesis:
     def transpose(self) -> Analysis:
         """The adjoint's conjugate: an analysis."""
         return Analysis(self.grid, self.product.transpose, self.real, not self.conjugate)
-
-
-def join_orders(orders: jax.Array) -> jax.Array:
-    """(m, ell, side, batch, *rest), m >= 0, to (batch, ell, m, *rest) with both signs of m.
-
-    With one side, of a real field of spin 0: a_{ell,-m} = (-1)^m conj(a_{ell m}).
-    """
-    plus = orders[:, :, 0]
-    if orders.shape[2] == 2:
-        minus = orders[1:, :, 1]
-    else:
-        minus = _alternating(plus)[1:] * jnp.conj(plus[1:])
-    both = jnp.concatenate([minus[::-1], plus])
-    return transpose_apart(both, (2, 1, 0, *range(3, both.ndim)))
-
-
-def split_orders(coefficients: jax.Array, *, real: bool) -> jax.Array:
-    """(batch, ell, m, *rest) to (m, ell, side, batch, *rest), m >= 0; zero for the second m = 0.
-
-    Real: one side, the coefficients (a_{ell m} + (-1)^m conj(a_{ell,-m})) / 2 of the real part of
-    a field of spin 0.
-    """
-    both = transpose_apart(coefficients, (2, 1, 0, *range(3, coefficients.ndim)))
-    middle = both.shape[0] // 2
-    plus, minus = both[middle:], both[: middle + 1][::-1]
-    if real:
-        return ((plus + _alternating(plus) * jnp.conj(minus)) / 2)[:, :, None]
-    minus = jnp.concatenate([jnp.zeros_like(minus[:1]), minus[1:]])
-    return jnp.stack([plus, minus], 2)
-
-
-def _alternating(orders: jax.Array) -> jax.Array:
-    sign = (-1.0) ** np.arange(orders.shape[0])
-    return jnp.asarray(sign, orders.real.dtype).reshape(-1, *[1] * (orders.ndim - 1))

@@ -29,19 +29,6 @@ def transpose_apart(values: jax.Array, axes: Sequence[int]) -> jax.Array:
     )
 
 
-def multiply_transposed(
-    functions: jax.Array, rows: jax.Array, precision: jax.lax.Precision
-) -> jax.Array:
-    """einsum("mxln,mxl...->mxn...", functions, rows), with the functions' last axis kept last.
-
-    XLA's CPU products with the functions as the transposed operand take twice the time, for few
-    columns eight times; and a transposition of the result is folded back into that, unless apart.
-    """
-    product = jnp.einsum("mxl...,mxln->mx...n", rows, functions, precision=precision)
-    last = product.ndim - 1
-    return transpose_apart(product, (0, 1, last, *range(2, last)))
-
-
 @functools.lru_cache(maxsize=256)
 def _partitioned(axes: tuple[int, ...]) -> Any:
     """A rule for sharding besides: XLA's partitioner gathers what it may not look into."""
@@ -73,8 +60,13 @@ def _partitioned(axes: tuple[int, ...]) -> Any:
 
 
 def _apart(values: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+    # An axis of length 1 keeps XLA's CPU backend from its quick transposition.
+    long = [axis for axis, length in enumerate(values.shape) if length != 1]
+    rank = {axis: place for place, axis in enumerate(long)}
+    short = tuple(rank[axis] for axis in axes if axis in rank)
     with set_xla_metadata(inlineable="false"):
-        return _transposed(values, axes=axes)
+        turned = _transposed(values.reshape([values.shape[axis] for axis in long]), axes=short)
+    return turned.reshape([values.shape[axis] for axis in axes])
 
 
 @functools.partial(jax.jit, static_argnames="axes")
