@@ -60,13 +60,22 @@ class ColatitudeProduct:
     to_degrees: bool
     precision: jax.lax.Precision
 
-    def __call__(self, tables: Any, data: jax.Array, first_order: jax.Array | int = 0) -> jax.Array:
+    def __call__(
+        self,
+        tables: Any,
+        data: jax.Array,
+        first_order: jax.Array | int = 0,
+        *,
+        mirrored: bool = False,
+    ) -> jax.Array:
         """Order sums (m, ring, side, *rest) to coefficients (m, ell, side, *rest), or back.
 
-        By recursion the orders may be some of all: from `first_order`, which is even.
+        By recursion the orders may be some of all: from `first_order`, which is even. Order sums
+        that are given may be mirrored (see `symmetry`) where none are resampled.
         """
         if self.to_degrees:
-            folded = fold(self.symmetry, self._to_nodes(tables, data))
+            nodes = self._to_nodes(tables, data, mirrored)
+            folded = fold(self.symmetry, nodes, mirrored=mirrored)
             rows = self._multiply(tables, folded, first_order)
             return degrees_from_rows(self.symmetry, self.spin, rows, self.band_limit)
         sums = self.with_rings_last(tables, data, first_order)
@@ -74,12 +83,18 @@ class ColatitudeProduct:
         return transpose_apart(sums, (0, last, *range(1, last)))
 
     def with_rings_last(
-        self, tables: Any, coefficients: jax.Array, first_order: jax.Array | int = 0
+        self,
+        tables: Any,
+        coefficients: jax.Array,
+        first_order: jax.Array | int = 0,
+        *,
+        mirrored: bool = False,
     ) -> jax.Array:
         """Coefficients (m, ell, side, *rest) to order sums (m, side, *rest, ring)."""
         rows = rows_from_degrees(self.symmetry, self.spin, coefficients)
         folded = self._multiply(tables, rows, first_order)
-        sums = _weighted(tables["weights"], unfold(self.symmetry, folded, self.node_count), -1)
+        sums = unfold(self.symmetry, folded, self.node_count, mirrored=mirrored)
+        sums = _weighted(tables["weights"], sums, sums.ndim - 1, 1, mirrored)
         if tables["resampling"] is not None:
             sums = self._resample("nj,m...n->m...j", tables["resampling"], sums)
         return sums
@@ -94,10 +109,10 @@ class ColatitudeProduct:
             return _table_product(self, tables["functions"], data)
         return latitude_recursion.product(self, tables["functions"], data, first_order)
 
-    def _to_nodes(self, tables: Any, sums: jax.Array) -> jax.Array:
+    def _to_nodes(self, tables: Any, sums: jax.Array, mirrored: bool) -> jax.Array:
         if tables["resampling"] is not None:
             sums = self._resample("nj,mj...->mn...", tables["resampling"], sums)
-        return _weighted(tables["weights"], sums, 1)
+        return _weighted(tables["weights"], sums, 1, 2, mirrored)
 
     def _resample(self, subscripts: str, matrices: jax.Array, sums: jax.Array) -> jax.Array:
         """Even and odd m + s each have a matrix of their own."""
@@ -141,31 +156,44 @@ def _functions(colatitudes: np.ndarray, spin: int, band_limit: int, method: str,
     return latitude_recursion.start_values(key, spin, band_limit, symmetry)
 
 
-def _weighted(weights: jax.Array | None, sums: jax.Array, ring_axis: int) -> jax.Array:
+def _weighted(
+    weights: jax.Array | None, sums: jax.Array, ring_axis: int, side_axis: int, mirrored: bool
+) -> jax.Array:
     if weights is None:
         return sums
-    shape = [1] * sums.ndim
-    shape[ring_axis] = -1
-    return sums * weights.astype(sums.dtype).reshape(shape)
+    sides = [weights, weights[::-1]] if mirrored else [weights]
+    factors = jnp.stack(sides, 0 if side_axis < ring_axis else 1)
+    others = [axis for axis in range(sums.ndim) if axis not in (ring_axis, side_axis)]
+    return sums * jnp.expand_dims(factors.astype(sums.dtype), others)
 
 
 def _table_product(plan: ColatitudeProduct, blocks: Blocks, data: jax.Array) -> jax.Array:
     """Block by block of orders: the functions of (m, part) as one matrix between rows and rings."""
+    _, parts, _, *rest = data.shape
     row_count = max(block.shape[2] for block in blocks)
+    # With axes of length 1 XLA copies what each product takes and gives. The others stay: a sharded
+    # batch among them must not be merged with the side and the part before it.
+    columns_shape = [length for length in rest if length != 1]
+    data = data.reshape(*data.shape[:3], *columns_shape)
+    unpadded = [(0, 0)] * len(columns_shape)
     results, start = [], 0
     for block in blocks:
-        stop = start + block.shape[0]
-        first_row = row_count - block.shape[2]
+        orders, _, rows, rings = block.shape
+        first_row = row_count - rows
+        functions = block.reshape(orders * parts, rows, rings)
         if plan.to_degrees:
-            columns = data[start:stop]
-            result = jnp.einsum("mxln,mxn...->mxl...", block, columns, precision=plan.precision)
-            results.append(
-                jnp.pad(result, [(0, 0), (0, 0), (first_row, 0)] + [(0, 0)] * (data.ndim - 3))
-            )
+            columns = data[start : start + orders].reshape(orders * parts, rings, *columns_shape)
+            result = jnp.einsum("mln,mn...->ml...", functions, columns, precision=plan.precision)
+            results.append(jnp.pad(result, [(0, 0), (first_row, 0), *unpadded]))
         else:
             # With the functions as the transposed operand XLA's CPU products take up to eight
             # times the time; so the columns come first, and the rings stay last.
-            rows = data[start:stop, :, first_row:]
-            results.append(jnp.einsum("mxl...,mxln->mx...n", rows, block, precision=plan.precision))
-        start = stop
-    return jnp.concatenate(results)
+            columns = data[start : start + orders, :, first_row:]
+            columns = columns.reshape(orders * parts, rows, *columns_shape)
+            result = jnp.einsum("ml...,mln->m...n", columns, functions, precision=plan.precision)
+            results.append(result)
+        start += orders
+    product = jnp.concatenate(results)
+    if plan.to_degrees:
+        return product.reshape(-1, parts, row_count, *rest)
+    return product.reshape(-1, parts, *rest, product.shape[-1])

@@ -19,12 +19,13 @@ from jax.sharding import NamedSharding, PartitionSpec
 from sphere_transforms.order_layout import orders_from_spectra, spectra_from_orders
 
 
-def orders_from_samples(values: jax.Array, band_limit: int) -> jax.Array:
+def orders_from_samples(values: jax.Array, band_limit: int, *, mirrored: bool = False) -> jax.Array:
     """F_m of a field.
 
     Args:
       values: (batch, lat, long, *rest), real or complex.
       band_limit: L, with 2 L - 1 <= long.
+      mirrored: give the rings of the orders -m in reverse.
 
     Returns:
       Real (m, lat, 2, part, batch, *rest), or (m, lat, 1, part, batch, *rest) for real values.
@@ -39,23 +40,29 @@ def orders_from_samples(values: jax.Array, band_limit: int) -> jax.Array:
     plus = sums[..., :band_limit]
     minus = sums[..., count - band_limit + 1 :][..., ::-1]
     minus = jnp.concatenate([jnp.zeros_like(plus[..., :1]), minus], -1)
+    if mirrored:
+        minus = minus[..., ::-1, :]
     return orders_from_spectra([plus, minus])
 
 
-def samples_from_orders(orders: jax.Array, longitude_count: int) -> jax.Array:
+def samples_from_orders(
+    orders: jax.Array, longitude_count: int, *, mirrored: bool = False
+) -> jax.Array:
     """The field of given G_m.
 
     Args:
       orders: real (m, 2, part, batch, *rest, lat); or (m, 1, part, batch, *rest, lat), m >= 0 of a
         real field, whose orders -m are the conjugates.
       longitude_count: of each ring.
+      mirrored: the rings of the orders -m are in reverse.
 
     Returns:
       (batch, lat, long, *rest), complex or real.
     """
     spectra = spectra_from_orders(orders)
     if len(spectra) == 2:
-        values = _samples(spectra[0], spectra[1], longitude_count)
+        plus, minus = spectra
+        values = _samples(plus, minus[..., ::-1, :] if mirrored else minus, longitude_count)
     elif orders.shape[-1] % 2:
         values = fourier_along_last_axis("IRFFT", spectra[0], longitude_count)
     else:
@@ -65,8 +72,10 @@ def samples_from_orders(orders: jax.Array, longitude_count: int) -> jax.Array:
 
 def _samples(plus: jax.Array, minus: jax.Array, count: int) -> jax.Array:
     """Complex samples (batch, *rest, lat, long) of sums (batch, *rest, lat, m) of m and -m."""
-    filling = jnp.zeros((*plus.shape[:-1], count - 2 * plus.shape[-1] + 1), plus.dtype)
-    spectrum = jnp.concatenate([plus, filling, minus[..., 1:][..., ::-1]], -1)
+    later = minus[..., 1:][..., ::-1]
+    none = [(0, 0)] * (plus.ndim - 1)
+    spectrum = jnp.pad(plus, [*none, (0, count - plus.shape[-1])])
+    spectrum = spectrum + jnp.pad(later, [*none, (count - later.shape[-1], 0)])
     return fourier_along_last_axis("IFFT", spectrum, count)
 
 

@@ -17,9 +17,10 @@ T_{ell m}(theta). So, with functions of m >= 0 alone,
 
 Order sums are arrays (m, ring, side, *rest), or after a synthesis (m, side, *rest, ring), and
 coefficients (m, ell, side, *rest), m >= 0, real, with two sides, m and -m, or one; they may begin
-at any even m. The product sees (m, part, ring, side, *rest), or (m, part, side, *rest, ring): the
-parts are the two parities of PARITY and the two sides of NONE, whose side axis is left with length
-one.
+at any even m. Where they are called mirrored, the rings of the orders -m of MIRROR are already in
+reverse: whoever makes them reads them so at no cost. The product sees (m, part, ring, side, *rest),
+or (m, part, side, *rest, ring): the parts are the two parities of PARITY and the two sides of NONE,
+whose side axis is left with length one.
 """
 
 from __future__ import annotations
@@ -53,8 +54,10 @@ def is_symmetric(colatitudes: np.ndarray) -> bool:
     return bool(np.allclose(colatitudes + colatitudes[::-1], np.pi, rtol=0, atol=1e-14))
 
 
-def fold(symmetry: Symmetry, sums: jax.Array) -> jax.Array:
+def fold(symmetry: Symmetry, sums: jax.Array, *, mirrored: bool = False) -> jax.Array:
     """Order sums (m, ring, side, *rest) to what the product takes, (m, part, ring, side, *rest)."""
+    if symmetry is Symmetry.MIRROR and mirrored:
+        return sums[:, None]
     if symmetry is Symmetry.PARITY:
         sums = _mirror(symmetry, sums)
         half, middle = divmod(sums.shape[1], 2)
@@ -71,8 +74,12 @@ def fold(symmetry: Symmetry, sums: jax.Array) -> jax.Array:
     return _mirror(symmetry, sums)[:, None]
 
 
-def unfold(symmetry: Symmetry, folded: jax.Array, ring_count: int) -> jax.Array:
+def unfold(
+    symmetry: Symmetry, folded: jax.Array, ring_count: int, *, mirrored: bool = False
+) -> jax.Array:
     """The transpose of `fold`, (m, part, side, *rest, ring) to (m, side, *rest, ring)."""
+    if symmetry is Symmetry.MIRROR and mirrored:
+        return folded[:, 0]
     if symmetry is Symmetry.PARITY:
         half, middle = divmod(ring_count, 2)
         sign = _parity_signs(folded.shape[0], folded.ndim, folded.dtype)

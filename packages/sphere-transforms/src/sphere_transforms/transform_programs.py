@@ -17,6 +17,7 @@ from sphere_transforms.grids import Grid
 from sphere_transforms.healpix_rings import orders_from_pixels, pixels_from_orders
 from sphere_transforms.longitude import orders_from_samples, samples_from_orders
 from sphere_transforms.order_layout import coefficients_from_orders, orders_from_coefficients
+from sphere_transforms.symmetry import Symmetry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,11 +41,12 @@ class Analysis:
         if self.conjugate:
             data = jnp.conj(data)
         band_limit = self.product.band_limit
+        mirrored = _mirrored(self, tables)
         if len(self.grid.shape) == 1:
             orders = orders_from_pixels(data, tables["rings"], band_limit)
         else:
-            orders = orders_from_samples(data, band_limit)
-        coefficients = coefficients_from_orders(self.product(tables, orders))
+            orders = orders_from_samples(data, band_limit, mirrored=mirrored)
+        coefficients = coefficients_from_orders(self.product(tables, orders, mirrored=mirrored))
         return jnp.conj(coefficients) if self.conjugate else coefficients
 
     @property
@@ -73,16 +75,23 @@ class Synthesis:
         """The field, complex or real."""
         if self.conjugate:
             data = jnp.conj(data)
+        mirrored = _mirrored(self, tables)
         orders = self.product.with_rings_last(
-            tables, orders_from_coefficients(data, real=self.real)
+            tables, orders_from_coefficients(data, real=self.real), mirrored=mirrored
         )
         if len(self.grid.shape) == 1:
             field = pixels_from_orders(orders, tables["rings"])
         else:
-            field = samples_from_orders(orders, self.grid.shape[1])
+            field = samples_from_orders(orders, self.grid.shape[1], mirrored=mirrored)
         return jnp.conj(field) if self.conjugate else field
 
     @property
     def transpose(self) -> Analysis:
         """The adjoint's conjugate: an analysis."""
         return Analysis(self.grid, self.product.transpose, self.real, not self.conjugate)
+
+
+def _mirrored(program: Analysis | Synthesis, tables: Any) -> bool:
+    """Whether the order sums between the two steps are mirrored: see `symmetry`."""
+    at_nodes = tables["resampling"] is None and len(program.grid.shape) == 2
+    return at_nodes and program.product.symmetry is Symmetry.MIRROR
