@@ -169,31 +169,33 @@ def _weighted(
 
 def _table_product(plan: ColatitudeProduct, blocks: Blocks, data: jax.Array) -> jax.Array:
     """Block by block of orders: the functions of (m, part) as one matrix between rows and rings."""
-    _, parts, _, *rest = data.shape
+    # With axes of length 1 XLA copies what each product takes and gives. (Squeezed, not reshaped:
+    # a reshape of a sharded batch may gather.)
+    short = [
+        axis
+        for axis, length in enumerate(data.shape)
+        if axis in (1, *range(3, data.ndim)) and length == 1
+    ]
+    data = jnp.squeeze(data, short)
+    x, l_axis = ("", 1) if 1 in short else ("x", 2)
+    to_degrees, to_rings = f"m{x}ln,m{x}n...->m{x}l...", f"m{x}l...,m{x}ln->m{x}...n"
     row_count = max(block.shape[2] for block in blocks)
-    # With axes of length 1 XLA copies what each product takes and gives. The others stay: a sharded
-    # batch among them must not be merged with the side and the part before it.
-    columns_shape = [length for length in rest if length != 1]
-    data = data.reshape(*data.shape[:3], *columns_shape)
-    unpadded = [(0, 0)] * len(columns_shape)
     results, start = [], 0
     for block in blocks:
-        orders, _, rows, rings = block.shape
-        first_row = row_count - rows
-        functions = block.reshape(orders * parts, rows, rings)
+        functions = block if x else block[:, 0]
+        part = data[start : start + block.shape[0]]
+        first_row = row_count - block.shape[2]
         if plan.to_degrees:
-            columns = data[start : start + orders].reshape(orders * parts, rings, *columns_shape)
-            result = jnp.einsum("mln,mn...->ml...", functions, columns, precision=plan.precision)
-            results.append(jnp.pad(result, [(0, 0), (first_row, 0), *unpadded]))
+            result = jnp.einsum(to_degrees, functions, part, precision=plan.precision)
+            padding = [(0, 0)] * result.ndim
+            padding[l_axis] = (first_row, 0)
+            results.append(jnp.pad(result, padding))
         else:
             # With the functions as the transposed operand XLA's CPU products take up to eight
             # times the time; so the columns come first, and the rings stay last.
-            columns = data[start : start + orders, :, first_row:]
-            columns = columns.reshape(orders * parts, rows, *columns_shape)
-            result = jnp.einsum("ml...,mln->m...n", columns, functions, precision=plan.precision)
-            results.append(result)
-        start += orders
+            part = jax.lax.slice_in_dim(part, first_row, row_count, axis=l_axis)
+            results.append(jnp.einsum(to_rings, part, functions, precision=plan.precision))
+        start += block.shape[0]
     product = jnp.concatenate(results)
-    if plan.to_degrees:
-        return product.reshape(-1, parts, row_count, *rest)
-    return product.reshape(-1, parts, *rest, product.shape[-1])
+    back = short if plan.to_degrees else [axis if axis == 1 else axis - 1 for axis in short]
+    return jnp.expand_dims(product, back)
