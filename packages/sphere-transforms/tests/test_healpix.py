@@ -71,6 +71,13 @@ def test_iterations_reduce_the_error_a_thousandfold(x64):
             )
 
 
+@pytest.mark.parametrize("iterations", [-1, 1.0, True, "3"])
+def test_iterations_that_are_no_count_are_refused(iterations):
+    transform = st.SpinTransform(grids.HealpixGrid(2), (0,))
+    with pytest.raises(ValueError, match=f"iterations is {iterations!r}; it must be a whole"):
+        transform.forward({0: np.ones((1, 48, 1), np.float32)}, iterations=iterations)
+
+
 @pytest.mark.parametrize("method", ["tables", "recursion"])
 def test_real_fields_have_the_coefficients_that_they_have_as_complex_ones(method, x64):
     grid = grids.HealpixGrid(2, 5)

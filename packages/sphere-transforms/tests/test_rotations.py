@@ -104,6 +104,22 @@ def test_angles_that_do_not_fit_the_batch_are_refused():
         st.rotate_coefficients(coefficients, (np.zeros(2), 0.0, 0.0))
 
 
+@pytest.mark.parametrize("angles", [(0.1, 0.2), (0.1, 0.2, 0.3, 0.4), 0.1, None, np.float64(1)])
+def test_angles_that_are_not_three_are_refused(angles):
+    coefficients = st.random_coefficients(jax.random.key(0), {0: 1}, 4, batch=3)
+    with pytest.raises(ValueError, match=r"rotate_coefficients: angles is .*give three"):
+        st.rotate_coefficients(coefficients, angles)
+    with pytest.raises(ValueError, match=r"rotation_matrix: angles is .*give three"):
+        st.rotation_matrix(angles)
+
+
+def test_angles_may_be_one_array():
+    coefficients = st.random_coefficients(jax.random.key(0), {0: 1}, 4, batch=3)
+    alone = st.rotate_coefficients(coefficients, (0.1, 0.2, 0.3))
+    for angles in (np.array([0.1, 0.2, 0.3]), np.tile([[0.1], [0.2], [0.3]], 3)):
+        np.testing.assert_array_equal(st.rotate_coefficients(coefficients, angles)[0], alone[0])
+
+
 def euler_angles(matrix):
     """Of a rotation matrix, away from the poles."""
     return (

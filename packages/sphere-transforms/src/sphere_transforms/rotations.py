@@ -48,8 +48,12 @@ def rotation_matrix(angles: EulerAngles) -> np.ndarray:
 
     Returns:
       float64 NumPy, shape (..., 3, 3).
+
+    Raises:
+      ValueError: angles are not three.
     """
-    alpha, beta, gamma = (np.asarray(angle, np.float64) for angle in angles)
+    three = _three(angles, "rotation_matrix")
+    alpha, beta, gamma = (np.asarray(angle, np.float64) for angle in three)
     return _about_z(alpha) @ _about_y(beta) @ _about_z(gamma)
 
 
@@ -78,9 +82,10 @@ def rotate_coefficients(
       The same mapping, turned.
 
     Raises:
-      ValueError: an array has not the shape of coefficients, or an angle neither one value nor one
-        for each example; the band limit is above 2600.
+      ValueError: an array has not the shape of coefficients, angles are not three, or an angle is
+        neither one value nor one for each example; the band limit is above 2600.
     """
+    angles = _three(angles, "rotate_coefficients")
     return {spin: _rotate(values, angles) for spin, values in coefficients.items()}
 
 
@@ -108,6 +113,16 @@ def rotate_field(
     turned = transform.inverse(rotate_coefficients(transform.forward(field), angles))
     real = [spin for spin, values in field.items() if spin == 0 and not jnp.iscomplexobj(values)]
     return turned | {spin: turned[spin].real for spin in real}
+
+
+def _three(angles: EulerAngles, where: str) -> EulerAngles:
+    try:
+        alpha, beta, gamma = angles
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{where}: angles is {angles!r}; give three, (alpha, beta, gamma) in radians."
+        ) from None
+    return alpha, beta, gamma
 
 
 def _rotate(values: jax.Array, angles: EulerAngles) -> jax.Array:

@@ -15,6 +15,7 @@ from sphere_transforms.colatitude import ColatitudeProduct, analysis_tables, syn
 from sphere_transforms.double_precision import check_x64
 from sphere_transforms.fields import Coefficients, Field
 from sphere_transforms.grids import Grid
+from sphere_transforms.grids.arguments import whole_number
 from sphere_transforms.harmonics import check_spin
 from sphere_transforms.healpix_rings import ring_tables
 from sphere_transforms.linear_operator import apply_linear
@@ -119,10 +120,11 @@ class SpinTransform:
           from -(L-1) to L-1; zero where |m| > ell or ell < |spin|.
 
         Raises:
-          ValueError: no mapping, a spin the transform was not made for, or an array of the wrong
-            shape or dtype.
+          ValueError: no mapping, a spin the transform was not made for, an array of the wrong
+            shape or dtype, or iterations that are no count.
         """
         _check_mapping(field, "field")
+        whole_number(iterations, "iterations", least=0, advice=", the steps of refinement.")
         names = ("lat", "long") if len(self.grid.shape) == 2 else ("pixel",)
         result = {}
         for spin, values in field.items():
