@@ -1,15 +1,31 @@
-"""Times initialisation, compilation and one training step of registered models.
+"""Times registered models: initialisation, compilation, training step, evaluation.
 
-Usage: python tools/benchmark_step.py [MODEL ...] [--batch 32] [--resolution 64] [--steps 12]
+Usage: python tools/benchmark_step.py [MODEL ...] [--batch 32] [--resolution 64]
+           [--precision highest] [--devices N] [--steps 20]
+       python tools/benchmark_step.py --sweep [--plot sweep.png]   (the plot needs matplotlib)
 
-Times depend on the machine and on what else it does, so each step is also given as a multiple of a
-2048 x 2048 x 2048 float32 matrix product, timed in turn with it. Run on a quiet machine.
+Each row comes from a process of its own, so that none finds warm what another made. Times depend on
+the machine and on what else it does, so a step is also given as a multiple of a 2048 x 2048 x 2048
+float32 matrix product at precision "highest", timed in turn with it. Run on a quiet machine.
+
+GFLOP and bytes are XLA's count for the compiled step, memory is its plan (arguments, results and
+temporaries), "in products" is the matrix products' and convolutions' share of the operations' time
+in a profile. "error" is how much the untrained network's logits change when smooth fields are
+rotated, relative to their spread (`spin_layers.invariance_error`).
 """
 
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
+import dataclasses
+import functools
+import glob
+import multiprocessing
+import os
+import re
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,82 +36,335 @@ import numpy as np
 from flax import nnx
 
 import sphere_transforms as st
+import spin_layers as sl
 import spin_registry as sr
-from spin_train.model_state import parameter_count, split_model
+from spin_train.model_state import ModelParts, parameter_count, split_model
 from spin_train.optimizer import make_optimizer
-from spin_train.sharding import data_mesh, shard_batch
-from spin_train.step import initial_state, make_train_step
+from spin_train.sharding import data_mesh, replicate, shard_batch
+from spin_train.step import initial_state, make_eval_step, make_train_step
 from spin_train.tasks import task_for
 
 MODELS = ("spin_classifier_6_layers", "spherical_classifier_6_layers", "cnn_classifier_6_layers")
+SWEEP_RESOLUTIONS, SWEEP_BATCHES = (32, 64, 128, 256), (8, 32, 128)
+SECONDS = 20  # that the steps of one row may take, beyond the first three
+PROFILED_STEPS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What one row measures; devices None for all that there are."""
+
+    model: str
+    batch: int
+    resolution: int
+    precision: str
+    devices: int | None
+    steps: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What was found: seconds, bytes, floating point operations; `product` in seconds."""
+
+    device: str
+    parameters: int
+    initialization: float
+    compilation: float
+    step: float
+    evaluation: float
+    product: float
+    flop: float
+    traffic: float
+    memory: float
+    in_products: float
+    error: float
 
 
 def main() -> None:
-    """Prints one row for each model."""
+    """Prints one row for each case."""
     arguments = _parser().parse_args()
+    if arguments.sweep:
+        sweep(arguments)
+        return
+    models = arguments.models or MODELS
+    cases = [_case(arguments, model, arguments.batch, arguments.resolution) for model in models]
+    for index, case in enumerate(cases):
+        row = measure_apart(case)
+        if isinstance(row, str):
+            print(f"{case.model}: {row}")
+            continue
+        if index == 0:
+            size = f"{case.resolution} x {case.resolution}"
+            print(f"{row.device}, batch {case.batch}, {size}, precision {case.precision}, ", end="")
+            print(f"jax {jax.__version__}")
+            columns = "param. | init s | compile s | step ms | eval ms | product ms (GFLOP/s)"
+            print(f"\n| model | {columns} | ratio | GFLOP | GB | in products | memory MB | error |")
+            print("|" + " --- |" * 13)
+        print(_formatted(case.model, row), flush=True)
+
+
+def sweep(arguments: argparse.Namespace) -> None:
+    """Prints, and plots where asked to, how the cost of a step grows."""
+    model = (arguments.models or MODELS)[0]
+    found: dict[tuple[int, int], Row] = {}
+    print(f"{model}\n")
+    print("| resolution | batch | compile s | step ms | us per sample | GFLOP | GB | memory MB |")
+    print("|" + " --- |" * 8)
+    for resolution in SWEEP_RESOLUTIONS:
+        for batch in SWEEP_BATCHES:
+            row = measure_apart(_case(arguments, model, batch, resolution))
+            if isinstance(row, str):
+                print(f"| {resolution} | {batch} | {row} |" + " |" * 5, flush=True)
+                continue
+            found[resolution, batch] = row
+            per_sample = 1e6 * row.step / (batch * resolution**2)
+            print(
+                f"| {resolution} | {batch} | {row.compilation:.1f} | {1e3 * row.step:.1f} "
+                f"| {per_sample:.3f} | {row.flop / 1e9:.1f} | {row.traffic / 1e9:.2f} "
+                f"| {row.memory / 1e6:.0f} |",
+                flush=True,
+            )
+    if arguments.plot:
+        plot(found, model, arguments.plot)
+
+
+def plot(found: dict[tuple[int, int], Row], model: str, path: str) -> None:
+    """Step time over resolution, one line per batch, beside the slope of a cost per sample."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 4.2), facecolor="white")
+    for batch in sorted({batch for _, batch in found}):
+        points = sorted((size, row.step) for (size, other), row in found.items() if other == batch)
+        sizes, seconds = zip(*points, strict=True)
+        axes.loglog(sizes, [1e3 * one for one in seconds], "o-", label=f"batch {batch}")
+    sizes = np.array(sorted({size for size, _ in found}))
+    start = 1e3 * min(row.step for row in found.values())
+    axes.loglog(sizes, start * (sizes / sizes[0]) ** 2, ":", color="grey", label="as the samples")
+    axes.loglog(sizes, start * (sizes / sizes[0]) ** 3, "--", color="grey", label="as the FLOP")
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    axes.set(xlabel="resolution", ylabel="one training step, ms", title=model)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+
+
+def measure_apart(case: Case) -> Row | str:
+    """`measure` in a fresh process; why not, where that is impossible."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
+        try:
+            return executor.submit(measure, case).result()
+        except (ValueError, MemoryError) as error:
+            return str(error)
+        except concurrent.futures.process.BrokenProcessPool:
+            return "its process was killed, for memory perhaps"
+
+
+def measure(case: Case) -> Row:
+    """Makes the model, and times it."""
+    if case.devices is not None:
+        jax.config.update("jax_num_cpu_devices", case.devices)
     jnp.ones(()).block_until_ready()  # starts the backend, which is no model's doing
-    device, size = jax.devices()[0].device_kind, f"{arguments.resolution} x {arguments.resolution}"
-    print(f"{device}, batch {arguments.batch}, {size}, jax {jax.__version__}")
-    header = ("model", "parameters", "init s", "compile s", "step ms", "product ms", "ratio")
-    print("{:<30} {:>10} {:>7} {:>10} {:>8} {:>11} {:>6}".format(*header))
-    for name in arguments.models:
-        row = benchmark(name, arguments.batch, arguments.resolution, arguments.steps)
-        print("{:<30} {:>10,} {:>7.2f} {:>10.1f} {:>8.0f} {:>11.0f} {:>6.2f}".format(name, *row))
+    mesh = data_mesh(jax.devices()[: case.devices])
+    if case.batch % mesh.size:
+        raise ValueError(f"a batch of {case.batch} does not divide among {mesh.size} devices")
 
-
-def benchmark(name: str, batch_size: int, resolution: int, steps: int) -> tuple[float, ...]:
-    """Parameters, seconds to initialise, to compile; ms of a step, of the product; their ratio."""
-    spec, output = sr.FieldSpec(st.EquiangularGrid(resolution), {0: 1}), sr.ClassSpec(10)
+    grid, output = st.EquiangularGrid(case.resolution), sr.ClassSpec(10)
     began = time.perf_counter()
-    model = sr.get_model(name).create(input=spec, output=output, rngs=nnx.Rngs(0))
+    model = sr.get_model(case.model).create(
+        input=sr.FieldSpec(grid, {0: 1}), output=output, rngs=nnx.Rngs(0), precision=case.precision
+    )
     parts = split_model(model)
-    jax.block_until_ready(parts.params)
-    initialised = time.perf_counter() - began
+    jax.block_until_ready((parts.params, parts.constants))
+    initialization = time.perf_counter() - began
 
-    mesh, optimizer = data_mesh(), make_optimizer(lambda _: 1e-3)
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (batch_size, resolution, resolution, 1), np.uint8)
-    labels = rng.integers(0, 10, batch_size).astype(np.int32)
-    batch = shard_batch({"input": {"spin_0": images}, "label": labels}, mesh)
-    state = initial_state(parts, optimizer)
+    optimizer, task = make_optimizer(lambda _: 1e-3), task_for(output)
+    batch = shard_batch(_batch(case), mesh)
+    constants = replicate(parts.constants, mesh)
+    # Before the first step, which takes over the buffers of the parameters.
+    error = _error(parts, grid)
+    evaluate = make_eval_step(parts, task, mesh)
+    scored = (parts.params, parts.batch_stats, constants, {}, batch)
+    evaluation = _median(lambda: evaluate(*scored), case.steps)
+
+    state = replicate(initial_state(parts, optimizer), mesh)
     began = time.perf_counter()
-    step = make_train_step(parts, task_for(output), optimizer, mesh)
-    compiled = step.lower(state, parts.constants, batch).compile()
-    compile_time = time.perf_counter() - began
+    step = make_train_step(parts, task, optimizer, mesh)
+    compiled = step.lower(state, constants, batch).compile()
+    compilation = time.perf_counter() - began
+    plan, costs = compiled.memory_analysis(), compiled.cost_analysis()
+    memory = (
+        plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes
+    ) - plan.alias_size_in_bytes
+    _check_memory(memory)
 
-    def advance() -> None:
+    def advance() -> Any:
         nonlocal state
-        state, scores = compiled(state, parts.constants, batch)
-        jax.block_until_ready((state, scores))
+        state, scores = compiled(state, constants, batch)
+        return state, scores
 
+    step_time, product_time = _in_turn(advance, _product(), case.steps)
+    return Row(
+        device=f"{mesh.size} x {jax.devices()[0].device_kind}",
+        parameters=parameter_count(parts.params),
+        initialization=initialization,
+        compilation=compilation,
+        step=step_time,
+        evaluation=evaluation,
+        product=product_time,
+        flop=costs["flops"],
+        traffic=costs["bytes accessed"],
+        memory=memory,
+        in_products=_share_in_products(advance, compiled.as_text()),
+        error=error,
+    )
+
+
+def _batch(case: Case) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    shape = (case.batch, case.resolution, case.resolution, 1)
+    return {
+        "input": {"spin_0": rng.integers(0, 256, shape, np.uint8)},
+        "label": rng.integers(0, 10, case.batch).astype(np.int32),
+        "mask": np.ones(case.batch, bool),
+    }
+
+
+def _error(parts: ModelParts, grid: st.EquiangularGrid) -> float:
+    """Of smooth fields of varied contrast: amplitudes (1 + ell)^-2, times a log-normal factor."""
+    count, keys = 16, jax.random.split(jax.random.key(0), 3)
+    fields = st.random_coefficients(
+        keys[0], {0: 1}, grid.band_limit, batch=count, real_scalars=True
+    )[0]
+    falling = (1.0 + jnp.arange(grid.band_limit)) ** -2
+    contrast = jnp.exp(jax.random.normal(keys[1], (count,)))
+    fields = fields * falling[None, :, None, None] * contrast[:, None, None, None]
+
+    @jax.jit
+    def logits(constants: Any, field: dict[int, jax.Array]) -> jax.Array:
+        return parts.apply(parts.params, parts.batch_stats, constants, field, step=None)[0]
+
+    function = functools.partial(logits, parts.constants)
+    return float(sl.invariance_error(function, grid, {0: fields}, key=keys[2]))
+
+
+def _product() -> Callable[[], Any]:
     side = jnp.ones((2048, 2048), jnp.float32)
-    product = jax.jit(lambda a, b: jnp.matmul(a, b, precision="highest"))
+    multiply = jax.jit(lambda a, b: jnp.matmul(a, b, precision="highest"))
+    return lambda: multiply(side, side)
 
-    def multiply() -> None:
-        product(side, side).block_until_ready()
 
-    advance(), multiply()
-    # In turn, so that whatever else the machine does hits both alike.
-    times = [(_seconds(advance), _seconds(multiply), _seconds(multiply)) for _ in range(steps)]
-    step_time = statistics.median(one for one, *_ in times)
-    product_time = statistics.median(other for _, *others in times for other in others)
-    count = parameter_count(parts.params)
-    ratio = step_time / product_time
-    return count, initialised, compile_time, 1e3 * step_time, 1e3 * product_time, ratio
+def _in_turn(
+    first: Callable[[], Any], second: Callable[[], Any], count: int
+) -> tuple[float, float]:
+    """Median times of two, in turn, so that whatever else the machine does hits both alike."""
+    _seconds(first), _seconds(second)
+    times = [(_seconds(first), _seconds(second))]
+    count = _affordable(times[0][0], count)
+    times += [(_seconds(first), _seconds(second)) for _ in range(count - 1)]
+    # The product's median is of as many as were asked for, whatever the steps' number.
+    products = [other for _, other in times]
+    products += [_seconds(second) for _ in range(20 - len(products))]
+    return statistics.median(one for one, _ in times), statistics.median(products)
+
+
+def _median(function: Callable[[], Any], count: int) -> float:
+    _seconds(function)
+    count = _affordable(_seconds(function), count)
+    return statistics.median(_seconds(function) for _ in range(count))
+
+
+def _affordable(seconds: float, count: int) -> int:
+    return max(3, min(count, int(SECONDS / seconds)))
 
 
 def _seconds(function: Callable[[], Any]) -> float:
     began = time.perf_counter()
-    function()
+    jax.block_until_ready(function())
     return time.perf_counter() - began
+
+
+def _share_in_products(advance: Callable[[], Any], program: str) -> float:
+    """Of the operations' time; nan where the profile names none of the program's."""
+    with tempfile.TemporaryDirectory() as folder:
+        with jax.profiler.trace(folder):
+            for _ in range(PROFILED_STEPS):
+                jax.block_until_ready(advance())
+        (path,) = glob.glob(f"{folder}/**/*.xplane.pb", recursive=True)
+        profile = jax.profiler.ProfileData.from_file(path)
+    products, total, inside = _products_of(program), 0.0, 0.0
+    for plane in profile.planes:
+        for line in plane.lines:
+            for event in line.events:
+                operation = dict(event.stats).get("hlo_op")
+                if operation is not None:
+                    total += event.duration_ns
+                    inside += event.duration_ns * (str(operation) in products)
+    return inside / total if total else float("nan")
+
+
+def _products_of(program: str) -> set[str]:
+    """Names of the program's instructions that are matrix products, convolutions, or hold one."""
+    kind = re.compile(r"\b(dot|convolution)\(|custom_call_target=\"[^\"]*(gemm|matmul|[cC]onv)")
+    computations: dict[str, list[str]] = {}
+    for line in program.splitlines():
+        if header := re.match(r"(?:ENTRY )?%?([\w.\-]+) \(.*\{$", line):
+            lines = computations.setdefault(header[1], [])
+        elif computations:
+            lines.append(line)
+    holding = {name for name, lines in computations.items() if any(map(kind.search, lines))}
+    found = set()
+    for lines in computations.values():
+        for line in lines:
+            called = re.search(r"calls=%?([\w.\-]+)", line)
+            name = re.match(r"\s*(?:ROOT )?%?([\w.\-]+) = ", line)
+            if name and (kind.search(line) or (called and called[1] in holding)):
+                found.add(name[1])
+    return found
+
+
+def _check_memory(needed: int) -> None:
+    if jax.default_backend() == "cpu":
+        present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if needed > 0.7 * present:
+            raise MemoryError(f"needs {needed / 1e9:.0f} GB of this machine's {present / 1e9:.0f}")
+
+
+def _formatted(name: str, row: Row) -> str:
+    rate = 2 * 2048**3 / row.product / 1e9
+    return (
+        f"| {name} | {row.parameters:,} | {row.initialization:.2f} | {row.compilation:.1f} "
+        f"| {1e3 * row.step:.1f} | {1e3 * row.evaluation:.1f} "
+        f"| {1e3 * row.product:.1f} ({rate:,.0f}) | {row.step / row.product:.2f} "
+        f"| {row.flop / 1e9:.1f} | {row.traffic / 1e9:.2f} | {row.in_products:.0%} "
+        f"| {row.memory / 1e6:.0f} | {row.error:.1%} |"
+    )
+
+
+def _case(arguments: argparse.Namespace, model: str, batch: int, resolution: int) -> Case:
+    return Case(model, batch, resolution, arguments.precision, arguments.devices, arguments.steps)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="*", default=MODELS)
+    parser.add_argument("models", nargs="*", help=f"registered names; {', '.join(MODELS)}")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--resolution", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument(
+        "--precision",
+        choices=("highest", "high", "default"),
+        default="highest",
+        help="of the matrix products; on a GPU default is TF32",
+    )
+    parser.add_argument("--devices", type=int, help="how many; on CPU so many are made")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--sweep", action="store_true", help="resolutions by batches, one model")
+    parser.add_argument("--plot", help="where the sweep's picture goes, a .png or .pdf")
     return parser
 
 
