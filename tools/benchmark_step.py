@@ -159,7 +159,7 @@ def measure_apart(case: Case) -> Row | str:
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
         try:
             return executor.submit(measure, case).result()
-        except (ValueError, MemoryError) as error:
+        except (ValueError, MemoryError, sr.UnknownNameError) as error:
             return str(error)
         except concurrent.futures.process.BrokenProcessPool:
             return "its process was killed, for memory perhaps"
