@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sphere_transforms import split
 from sphere_transforms.colatitude import ColatitudeProduct, analysis_tables, synthesis_tables
 from sphere_transforms.double_precision import check_x64
 from sphere_transforms.fields import Coefficients, Field
@@ -100,7 +98,6 @@ class SpinTransform:
         what = f"SpinTransform({grid!r}, spins={self.spins}, band_limit={self.band_limit})"
         self.method = choose_method(method, self.memory, self.band_limit, what)
         with jax.ensure_compile_time_eval():
-            self._fourier = self._make_fourier()
             self._latitude = {spin: self._make_latitude(spin) for spin in self.spins}
 
     def forward(self, field: Field, *, iterations: int = 0) -> dict[int, jax.Array]:
@@ -182,22 +179,6 @@ class SpinTransform:
         dtype = values.real.dtype
         return apply_linear(*self.program(spin, dtype, real=real, to_degrees=to_degrees), values)
 
-    def analyze(self, spin: int, parts: split.Parts) -> split.Parts:
-        """`forward` on parts held longitude-major, unchecked: see `sphere_transforms.split`."""
-        return split.analyze(parts, *self._split_tables(spin, 0, parts[0].dtype))
-
-    def analyze_real(self, field: jax.Array) -> split.Parts:
-        """`forward` of a real field of spin 0 held longitude-major, to half its coefficients."""
-        return split.analyze_real(field, *self._split_tables(0, 0, field.dtype))
-
-    def synthesize(self, spin: int, parts: split.Parts) -> split.Parts:
-        """`inverse` on parts held longitude-major, unchecked: see `sphere_transforms.split`."""
-        return split.synthesize(parts, *self._split_tables(spin, 1, parts[0].dtype))
-
-    def synthesize_real(self, half: split.Parts) -> jax.Array:
-        """`inverse` of half the coefficients of a real field of spin 0, held longitude-major."""
-        return split.synthesize_real(half, *self._split_tables(0, 1, half[0].dtype))
-
     @property
     def dtype(self) -> np.dtype:
         """Of the tables."""
@@ -211,8 +192,7 @@ class SpinTransform:
 
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
         """Tables as leaves; the rest is static."""
-        keys = (jax.tree_util.GetAttrKey("_fourier"), jax.tree_util.GetAttrKey("_latitude"))
-        children = tuple(zip(keys, (self._fourier, self._latitude), strict=True))
+        children = ((jax.tree_util.GetAttrKey("_latitude"), self._latitude),)
         static = (self.grid, self.spins, self.band_limit, self.precision, self._dtype, self.memory)
         return children, (*static, self.method)
 
@@ -222,13 +202,8 @@ class SpinTransform:
         self = object.__new__(cls)
         (self.grid, self.spins, self.band_limit, self.precision, self._dtype, *rest) = static
         self.memory, self.method = rest
-        self._fourier, self._latitude = children
+        (self._latitude,) = children
         return self
-
-    def _make_fourier(self) -> jax.Array | None:
-        if self.method != "tables" or len(self.grid.shape) != 2:
-            return None
-        return _fourier_table(self.grid, self.band_limit, self._dtype)
 
     def _make_latitude(self, spin: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """For analysis and for synthesis; both hold the same functions where the grid allows."""
@@ -260,15 +235,6 @@ class SpinTransform:
         if np.dtype(dtype) == self.dtype:
             return tables
         return jax.tree.map(lambda table: _cast(table, dtype), tables)
-
-    def _split_tables(self, spin: int, direction: int, dtype: Any) -> Any:
-        if self._fourier is None:
-            raise ValueError(
-                f"{self!r} has no tables for fields held longitude-major; that needs a grid of "
-                "equal rings and method='tables'."
-            )
-        product = self._product(spin, to_degrees=direction == 0)
-        return self._fourier.astype(dtype), self._tables(spin, direction, dtype), product
 
     def _check(
         self,
@@ -308,13 +274,6 @@ def _cast(table: jax.Array, dtype: Any) -> jax.Array:
     if jnp.iscomplexobj(table):
         return table.astype(jnp.result_type(dtype, jnp.complex64))
     return table.astype(dtype) if jnp.issubdtype(table.dtype, jnp.floating) else table
-
-
-@functools.lru_cache(maxsize=64)
-def _fourier_table(grid: Grid, band_limit: int, dtype: str) -> jax.Array:
-    """Shape (2, L, long): cos(m phi_k) and sin(m phi_k)."""
-    phase = np.outer(np.arange(band_limit), grid.longitudes)
-    return jnp.asarray(np.stack([np.cos(phase), np.sin(phase)]).astype(dtype))
 
 
 def _check_mapping(values: Any, what: str) -> None:

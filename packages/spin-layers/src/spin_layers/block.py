@@ -10,7 +10,9 @@ import jax.numpy as jnp
 from flax import nnx
 
 import sphere_transforms as st
+from sphere_transforms.real_basis import RealBasisTransform
 from spin_layers.channels import Channels, check_field
+from spin_layers.constant import Constant
 from spin_layers.convolution import SpinConvolution
 from spin_layers.fused_block import fused_block
 from spin_layers.nonlinearity import MagnitudeNonlinearity
@@ -64,6 +66,10 @@ class SpinBlock(nnx.Module):
         )
         self.normalization = SpinBatchNormalization(self.output_grid, channels_out, dtype=dtype)
         self.nonlinearity = MagnitudeNonlinearity(channels_out, dtype=dtype)
+        spins = {*self.convolution.channels_in, *self.convolution.channels_out}
+        self.transform = Constant(
+            RealBasisTransform(self.output_grid, spins, dtype=dtype, precision=precision)
+        )
 
     def __call__(self, field: Mapping[int, jax.Array], *, train: bool) -> dict[int, jax.Array]:
         """Applies the block.

@@ -1,10 +1,16 @@
 """The function of a `SpinBlock`, computed with fewer operations and less memory traffic.
 
-Everything between two nonlinearities is linear, so it is done where it is smallest, on the
-coefficients: batch statistics by Parseval (mean from ell = 0, power from the sum of squares, both
-exactly what the quadrature gives for a band-limited field), the normalisation as a scale of the
-coefficients, and of spin 0, of which the nonlinearity keeps the real part alone, only that part is
-synthesised. The composition of layers in `SpinBlock` is the definition; a test holds both equal.
+Everything between two nonlinearities is linear, so all of it is folded into the filter. On
+coefficients the convolution is a matrix W_ell for each degree; with x the input's coefficients in
+the real basis (`sphere_transforms.real_basis`), one row for each order and sample of the batch,
+
+- the batch's power of each output channel is, by Parseval, the diagonal of W^T (x^T x) W, and its
+  mean is in x at ell = 0: both from x, exactly what the quadrature gives for a band-limited field;
+- the normalisation is a factor on the columns of W;
+- of spin 0, of which the nonlinearity keeps the real part alone, only the columns of that are left.
+
+So the field is analysed, multiplied once, and synthesised. The composition of layers in `SpinBlock`
+is the definition; a test holds both equal.
 """
 
 from __future__ import annotations
@@ -16,14 +22,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sphere_transforms import split
-from spin_layers.convolution import SpinConvolution
-from spin_layers.normalization import SpinBatchNormalization
+from spin_layers.nonlinearity import scaled_by_modulus
 from spin_layers.packed import PackedField, weighted_pool_packed
-from spin_layers.pooling import safe_root
 
 if TYPE_CHECKING:
     from spin_layers.block import SpinBlock
+    from spin_layers.normalization import SpinBatchNormalization
 
 
 def fused_block(block: SpinBlock, packed: PackedField, *, train: bool) -> PackedField:
@@ -39,96 +43,133 @@ def fused_block(block: SpinBlock, packed: PackedField, *, train: bool) -> Packed
     """
     if block.pool:
         packed = weighted_pool_packed(packed, block.grid, block.output_grid)
-    coefficients = _convolve(block.convolution, packed)
-    synthesis = block.convolution.synthesis.get_value()
+    transform, convolution = block.transform.get_value(), block.convolution
+    precision, epsilon = convolution.precision, block.nonlinearity.epsilon
+    coefficients = {spin: transform.analyze(spin, parts) for spin, parts in sorted(packed.items())}
+    # E of every spin, then B of those that have it.
+    rows = jnp.concatenate(
+        [parts[i] for i in (0, 1) for parts in coefficients.values() if i < len(parts)], -1
+    )
+    filters = _filters(
+        convolution.block_filters(),
+        tuple((parts[0].shape[-1], len(parts) == 2) for parts in coefficients.values()),
+        tuple(convolution.channels_out.items()),
+    )
+    statistics = _statistics(rows, filters, precision) if train else None
+    filters, offset = _normalized(block.normalization, filters, statistics)
+    columns = _multiply(rows, tuple(filters.values()), precision)
+
     result: PackedField = {}
-    for spin, parts in coefficients.items():
-        parts = _normalize(block.normalization, spin, parts, train)
+    for (spin, matrix), values in zip(filters.items(), columns, strict=True):
         if spin == 0:
-            real = synthesis.synthesize_real(split.real_part(parts))
-            result[0] = (jax.nn.leaky_relu(real, block.nonlinearity.negative_slope),)
+            (real,) = transform.synthesize(0, (values,))
+            shifted = real + offset.real[None, None, None, :]
+            result[0] = (jax.nn.leaky_relu(shifted, block.nonlinearity.negative_slope),)
         else:
+            width = matrix.shape[-1] // 2
+            parts = transform.synthesize(spin, (values[..., :width], values[..., width:]))
             bias = block.nonlinearity.bias[f"spin_{spin}"][...]
-            parts = synthesis.synthesize(spin, parts)
-            result[spin] = _magnitude(parts, bias, block.nonlinearity.epsilon)
+            result[spin] = scaled_by_modulus(*parts, bias, epsilon)
     return result
 
 
-def _convolve(convolution: SpinConvolution, packed: PackedField) -> dict[int, split.Parts]:
-    analysis = convolution.analysis.get_value()
-    coefficients = [
-        analysis.analyze(spin, parts)
-        if len(parts) == 2
-        else split.expand_half(analysis.analyze_real(parts[0]))
-        for spin, parts in sorted(packed.items())
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _filters(
+    filters: jax.Array,
+    inputs: tuple[tuple[int, bool], ...],
+    outputs: tuple[tuple[int, int], ...],
+) -> dict[int, jax.Array]:
+    """By spin of the output (ell, channels in, E and B out), of the channels that there are.
+
+    Args:
+      filters: (ell, 2 in, 2 out), acting on E of all channels, then B of all.
+      inputs: by spin, the number of channels and whether it has a B.
+      outputs: by spin, the number of channels.
+    """
+    edges = np.cumsum([0] + [count for count, _ in inputs])
+    kept = [filters[:, : edges[-1]]] + [
+        filters[:, edges[-1] + start : edges[-1] + stop]
+        for start, stop, (_, has_magnetic) in zip(edges[:-1], edges[1:], inputs, strict=True)
+        if has_magnetic
     ]
-    sizes = tuple(convolution.channels_out.values())
-    pieces = _multiply(coefficients, convolution.block_filters(), sizes, convolution.precision)
-    return dict(zip(convolution.channels_out, pieces, strict=True))
+    filters = jnp.concatenate(kept, 1)
+    electric, magnetic = jnp.split(filters, 2, axis=-1)
+    result, start = {}, 0
+    for spin, count in outputs:
+        columns = slice(start, start + count)
+        both = jnp.concatenate([electric[..., columns], magnetic[..., columns]], -1)
+        # Below degree |spin| there is no harmonic, so that nothing may count as power there.
+        present = np.arange(filters.shape[0]) >= abs(spin)
+        result[spin] = both * jnp.asarray(present[:, None, None], filters.dtype)
+        start += count
+    return result
 
 
-@functools.partial(jax.jit, static_argnums=(2, 3))
-def _multiply(
-    coefficients: list[split.Parts], filters: jax.Array, sizes: tuple[int, ...], precision: Any
-) -> list[split.Parts]:
-    by_part = zip(*coefficients, strict=True)
-    stacked = jnp.concatenate([part for parts in by_part for part in parts], -1)
-    product = jnp.einsum("mlbi,lio->lmbo", stacked, filters, precision=precision)
-    product = jnp.transpose(product, (1, 0, 2, 3))
-    pieces = jnp.split(product, np.cumsum(sizes + sizes)[:-1], axis=-1)
-    return list(zip(pieces[: len(sizes)], pieces[len(sizes) :], strict=True))
-
-
-def _normalize(
-    normalization: SpinBatchNormalization, spin: int, parts: split.Parts, train: bool
-) -> split.Parts:
-    power = mean = None
-    if train:
-        power = _power(parts, abs(spin))
+@functools.partial(jax.jit, static_argnums=2)
+def _statistics(
+    rows: jax.Array, filters: dict[int, jax.Array], precision: Any
+) -> dict[int, tuple[jax.Array, jax.Array | None]]:
+    """By spin: mean of |f|^2 over sphere and batch, (channel,), and for spin 0 the mean of f."""
+    gram = _gram(rows, precision) / (4 * np.pi * rows.shape[3])
+    # What the constant harmonic, 1 / sqrt(4 pi), has as its coefficient.
+    constant = jnp.mean(rows[0, 0, 0], axis=0) / np.sqrt(4 * np.pi)
+    result: dict[int, tuple[jax.Array, jax.Array | None]] = {}
+    for spin, matrix in filters.items():
+        squares = jnp.sum(matrix * jnp.einsum("lij,ljo->lio", gram, matrix, precision=precision), 1)
+        electric, magnetic = jnp.split(jnp.sum(squares, 0), 2)
+        mean = None
         if spin == 0:
-            mean = _mean(parts)
-    factor, offset = normalization.factor_and_offset(spin, power, mean)
-    return _scale_and_shift(parts, factor, offset)
+            parts = jnp.einsum("i,io->o", constant, matrix[0], precision=precision)
+            mean = jax.lax.complex(*jnp.split(parts, 2))
+        result[spin] = electric + magnetic, mean
+    return result
 
 
-@functools.partial(jax.jit, static_argnums=1)
-def _power(parts: split.Parts, first_degree: int) -> jax.Array:
-    """Mean of |f|^2 over sphere and batch; below degree |spin| there is no harmonic."""
-    squares = sum(part[:, first_degree:] ** 2 for part in parts)
-    return jnp.mean(jnp.sum(squares, axis=(0, 1)), axis=0) / (4 * np.pi)
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _gram(rows: jax.Array, precision: Any) -> jax.Array:
+    """x^T x for each degree, (ell, column, column), from (ell, m, 2, batch, column)."""
+    return _inner(rows, rows, precision)
 
 
-@jax.jit
-def _mean(parts: split.Parts) -> jax.Array:
-    """Mean of a field of spin 0 over sphere and batch."""
-    middle = parts[0].shape[1] - 1
-    means = (jnp.mean(part[middle, 0], axis=0) / np.sqrt(4 * np.pi) for part in parts)
-    return jax.lax.complex(*means)
+@_gram.defjvp
+def _gram_jvp(precision: Any, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
+    # By the symmetry the derivative, transposed, is one product instead of two and a sum.
+    half = _inner(primals[0], tangents[0], precision)
+    return _gram(primals[0], precision), half + jnp.swapaxes(half, 1, 2)
 
 
-@jax.jit
-def _scale_and_shift(
-    parts: split.Parts, factor: jax.Array, offset: jax.Array | None
-) -> split.Parts:
-    real, imag = parts
-    factor = factor[None, None, None, :]
-    real, imag = (
-        real * factor.real - imag * factor.imag,
-        real * factor.imag + imag * factor.real,
+def _inner(first: jax.Array, second: jax.Array, precision: Any) -> jax.Array:
+    return jnp.einsum("lmqbi,lmqbj->lij", first, second, precision=precision)
+
+
+def _normalized(
+    normalization: SpinBatchNormalization,
+    filters: dict[int, jax.Array],
+    statistics: dict[int, tuple[jax.Array, jax.Array | None]] | None,
+) -> tuple[dict[int, jax.Array], jax.Array | None]:
+    """The filters with the normalisation in them, of spin 0 E alone; and the offset of spin 0."""
+    result, shift = {}, None
+    for spin, matrix in filters.items():
+        power, mean = statistics[spin] if statistics else (None, None)
+        factor, offset = normalization.factor_and_offset(spin, power, mean)
+        electric, magnetic = jnp.split(matrix, 2, axis=-1)
+        real, imag = factor.real[None, None, :], factor.imag[None, None, :]
+        scaled = [electric * real - magnetic * imag]
+        if spin == 0:
+            shift = offset
+        else:
+            scaled.append(electric * imag + magnetic * real)
+        result[spin] = jnp.concatenate(scaled, -1)
+    return result, shift
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _multiply(
+    rows: jax.Array, filters: tuple[jax.Array, ...], precision: Any
+) -> tuple[jax.Array, ...]:
+    """All products as one, since they share their operand; then apart."""
+    product = jnp.einsum(
+        "lmqbi,lio->lmqbo", rows, jnp.concatenate(filters, -1), precision=precision
     )
-    if offset is None:
-        return real, imag
-    # A constant c on the sphere has the coefficient c sqrt(4 pi) at ell = m = 0 alone.
-    band_limit = real.shape[1]
-    constant = np.zeros((2 * band_limit - 1, band_limit, 1, 1))
-    constant[band_limit - 1, 0] = np.sqrt(4 * np.pi)
-    shift = jnp.asarray(constant, real.dtype) * offset[None, None, None, :]
-    return real + shift.real, imag + shift.imag
-
-
-@jax.jit
-def _magnitude(parts: split.Parts, bias: jax.Array, epsilon: float) -> tuple[jax.Array, ...]:
-    real, imag = parts
-    size = safe_root(real**2 + imag**2)
-    gain = jax.nn.relu(size + bias[None, None, None, :]) / (size + epsilon)
-    return real * gain, imag * gain
+    ends = np.cumsum([matrix.shape[-1] for matrix in filters])[:-1]
+    return tuple(jnp.split(product, ends, axis=-1))

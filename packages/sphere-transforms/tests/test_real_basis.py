@@ -1,0 +1,102 @@
+"""The real basis is a change of basis: its transforms are the public ones."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import sphere_transforms as st
+from sphere_transforms import grids
+from sphere_transforms.real_basis import RealBasisTransform
+
+
+def parts_of(field):
+    """Public complex (batch, lat, long, channel), longitude first."""
+    field = jnp.transpose(field, (2, 1, 0, 3))
+    return field.real, field.imag
+
+
+def in_real_basis(coefficients):
+    """Public (batch, ell, m, channel) to E and B, by their definition."""
+    band_limit = coefficients.shape[1]
+    turned = np.transpose(np.asarray(coefficients, np.complex128), (1, 2, 0, 3))
+    plus, minus = turned[:, band_limit - 1 :], turned[:, band_limit - 1 :: -1]
+    orders = np.arange(band_limit)
+    minus = (-1.0) ** orders[None, :, None, None] * np.conj(minus)
+    scale = np.where(orders == 0, 1, np.sqrt(2))[None, :, None, None]
+    both = scale * (plus + minus) / 2, scale * (plus - minus) / 2j
+    return [np.stack([part.real, part.imag], 2) for part in both]
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        grids.EquiangularGrid(12),
+        grids.McEwenWiauxGrid(6),
+        grids.GaussLegendreGrid(7),
+        grids.EquiangularGrid(130),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("spin", [-2, 0, 1])
+def test_both_directions(grid, spin):
+    public = st.SpinTransform(grid, (spin,))
+    transform = RealBasisTransform(grid, (spin,))
+    coefficients = st.random_coefficients(
+        jax.random.key(0), {spin: 3}, grid.band_limit, batch=2, dtype=jnp.complex64
+    )
+    expected = in_real_basis(coefficients[spin])
+    field = parts_of(public.inverse(coefficients)[spin])
+    for found, values in zip(transform.analyze(spin, field), expected, strict=True):
+        np.testing.assert_allclose(found, values, rtol=0, atol=3e-5)
+    rows = tuple(jnp.asarray(part, jnp.float32) for part in expected)
+    for found, values in zip(transform.synthesize(spin, rows), field, strict=True):
+        np.testing.assert_allclose(found, values, rtol=0, atol=1e-4)
+
+
+def test_squares_add_up_to_the_power():
+    coefficients = st.random_coefficients(jax.random.key(0), {1: 3}, 6, batch=2)[1]
+    squares = sum(np.sum(part**2) for part in in_real_basis(coefficients))
+    np.testing.assert_allclose(squares, np.sum(np.abs(coefficients) ** 2), rtol=1e-6)
+
+
+def test_a_real_field_has_no_magnetic_part():
+    grid = grids.EquiangularGrid(12)
+    transform = RealBasisTransform(grid, (0,))
+    field = jax.random.normal(jax.random.key(0), (12, 12, 2, 3))
+    (alone,) = transform.analyze(0, (field,))
+    electric, magnetic = transform.analyze(0, (field, jnp.zeros_like(field)))
+    np.testing.assert_array_equal(alone, electric)
+    np.testing.assert_array_equal(magnetic, 0)
+
+
+@pytest.mark.parametrize("spin", [0, 1])
+def test_the_derivative_is_the_transpose(spin):
+    with jax.enable_x64(True):
+        transform = RealBasisTransform(grids.EquiangularGrid(12), (spin,), dtype=jnp.float64)
+        keys = jax.random.split(jax.random.key(0), 4)
+        field = tuple(jax.random.normal(key, (12, 12, 2, 3)) for key in keys[:2])
+        rows = tuple(jax.random.normal(key, (6, 6, 2, 2, 3)) for key in keys[2:])
+        for function, argument, cotangent in (
+            (lambda x: transform.analyze(spin, x), field, rows),
+            (lambda x: transform.synthesize(spin, x), rows, field),
+        ):
+            result, tangent = jax.jvp(function, (argument,), (argument,))
+            (back,) = jax.vjp(function, argument)[1](cotangent)
+            for one, other in zip(result, tangent, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-13, atol=1e-13)
+            forth = sum(jnp.vdot(*pair) for pair in zip(result, cotangent, strict=True))
+            again = sum(jnp.vdot(*pair) for pair in zip(back, argument, strict=True))
+            np.testing.assert_allclose(forth, again, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("grid", "spins", "message"),
+    [
+        (grids.HealpixGrid(2), (0,), "rings of equally many samples"),
+        (grids.EquiangularGrid(12), (7,), "spin is 7"),
+    ],
+)
+def test_bad_arguments(grid, spins, message):
+    with pytest.raises(ValueError, match=message):
+        RealBasisTransform(grid, spins)
