@@ -1,0 +1,150 @@
+"""The fused block is the composition of its layers, and compiles to what it is meant to."""
+
+import collections
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+import sphere_transforms as st
+import spin_layers as sl
+
+GRID = st.EquiangularGrid(16)
+
+of_any_kind = pytest.mark.parametrize(
+    ("channels_in", "channels_out", "filter_values", "pool"),
+    [
+        ({0: 2}, {0: 3, 1: 3}, 3, False),
+        ({0: 2, 1: 2}, {0: 2, 1: 2}, 3, True),
+        ({0: 2, 1: 2}, {0: 2}, None, False),
+        ({-1: 1, 2: 2}, {-2: 2, 0: 1, 1: 3}, None, True),
+    ],
+)
+
+
+def normal(seed, *shape, dtype):
+    return jax.random.normal(jax.random.key(seed), shape, dtype)
+
+
+def outcomes(dtype, channels_in, channels_out, filter_values, pool):
+    """By fused and composed: result, gradients by parameters and field, statistics, evaluation."""
+    complex_dtype = jnp.result_type(dtype, jnp.complex64)
+    field = {
+        spin: normal(spin + 10, 3, 16, 16, count, dtype=complex_dtype if spin else dtype)
+        for spin, count in channels_in.items()
+    }
+
+    def loss(block, field, apply):
+        result = apply(block, field)
+        return sum(jnp.sum(jnp.abs(v) ** 3) for v in result.values()), result
+
+    grad = nnx.jit(
+        nnx.value_and_grad(loss, argnums=(0, 1), has_aux=True, allow_int=True), static_argnums=2
+    )
+    for method in (sl.SpinBlock.__call__, sl.SpinBlock.composed):
+        block = sl.SpinBlock(
+            GRID,
+            channels_in,
+            channels_out,
+            pool=pool,
+            filter_values=filter_values,
+            dtype=dtype,
+            rngs=nnx.Rngs(0),
+        )
+
+        def trained(block, field, method=method):
+            return method(block, field, train=True)
+
+        (_, result), gradients = grad(block, field, trained)
+        yield result, gradients, nnx.state(block, nnx.BatchStat), method(block, field, train=False)
+
+
+def assert_close(one, other, bound):
+    one, other = jax.tree.leaves(one), jax.tree.leaves(other)
+    assert len(one) == len(other) > 0
+    for found, expected in zip(one, other, strict=True):
+        np.testing.assert_allclose(found, expected, atol=bound * float(jnp.abs(expected).max() + 1))
+
+
+@of_any_kind
+def test_it_is_the_composition_of_its_layers(channels_in, channels_out, filter_values, pool):
+    with jax.enable_x64(True):
+        fused, composed = outcomes(jnp.float64, channels_in, channels_out, filter_values, pool)
+        assert_close(fused, composed, 1e-10)
+
+
+@of_any_kind
+def test_gradients_in_float32(channels_in, channels_out, filter_values, pool):
+    """Array by array, by the largest difference over the largest entry."""
+    both = outcomes(jnp.float32, channels_in, channels_out, filter_values, pool)
+    fused, composed = (jax.tree.leaves(gradients) for _, gradients, *_ in both)
+    for one, other in zip(fused, composed, strict=True):
+        if other.dtype != jax.dtypes.float0:
+            assert float(jnp.abs(one - other).max()) <= 1e-4 * float(jnp.abs(other).max())
+
+
+def test_a_real_array_of_another_spin_is_taken_as_complex():
+    block = sl.SpinBlock(GRID, {1: 1}, {0: 1, 1: 1}, rngs=nnx.Rngs(0))
+    values = normal(0, 1, 16, 16, 1, dtype=jnp.float32)
+    real, complex_ = (block({1: v}, train=False) for v in (values, values + 0j))
+    for spin in real:
+        np.testing.assert_array_equal(real[spin], complex_[spin])
+
+
+def test_a_sharded_batch_is_not_gathered_in_a_block():
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
+    block = sl.SpinBlock(GRID, {0: 2, 1: 2}, {0: 3, 1: 3}, pool=True, rngs=nnx.Rngs(0))
+    graph, parameters, rest = nnx.split(block, nnx.Param, ...)
+
+    @jax.jit
+    def gradient(parameters, rest, field):
+        def loss(parameters):
+            result = nnx.merge(graph, parameters, rest, copy=True)(field, train=True)
+            return sum(jnp.mean(jnp.abs(v) ** 2) for v in result.values())
+
+        return jax.grad(loss)(parameters)
+
+    field = {
+        0: normal(0, 16, 16, 16, 2, dtype=jnp.float32),
+        1: normal(1, 16, 16, 16, 2, dtype=jnp.complex64),
+    }
+    sharded = jax.device_put(field, NamedSharding(mesh, PartitionSpec("data")))
+    text = gradient.lower(parameters, rest, sharded).compile().as_text()
+    assert "all-reduce" in text
+    assert "all-gather" not in text
+    alone, together = (jax.tree.leaves(gradient(parameters, rest, f)) for f in (field, sharded))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5 * float(jnp.abs(one).max()))
+
+
+def test_what_the_compiled_gradient_turns_round():
+    """Fields never; coefficients on the way to the filter and back, in value and derivative."""
+    batch, channels = 4, 4
+    block = sl.SpinBlock(
+        GRID, {0: channels, 1: channels}, {0: channels, 1: channels}, rngs=nnx.Rngs(0)
+    )
+    graph, parameters, rest = nnx.split(block, nnx.Param, ...)
+
+    def loss(parameters, rest, packed):
+        block = nnx.merge(graph, parameters, rest, copy=True)
+        result = sl.fused_block(block, packed, train=True)
+        return sum(jnp.sum(part**2) for parts in result.values() for part in parts)
+
+    part = jnp.ones((*GRID.shape, batch, channels))
+    packed = {0: (part,), 1: (part, part)}
+    gradient = jax.jit(jax.grad(loss, (0, 2)))
+    text = gradient.lower(parameters, rest, packed).compile().as_text()
+    found = collections.Counter()
+    for shape in re.findall(r" = \w+\[([\d,]+)\]\S* transpose\(", text):
+        found[int(np.prod([int(length) for length in shape.split(",")]))] += 1
+    coefficients = GRID.band_limit**2 * 2 * batch * channels
+    assert part.size not in found
+    large = {size: count for size, count in found.items() if size >= coefficients}
+    assert set(large) <= {coefficients, 3 * coefficients}, large
+    # Of one part of the coefficients, and of the three parts together that the filter takes.
+    assert large[coefficients] <= 17, large
+    assert large[3 * coefficients] <= 8, large
