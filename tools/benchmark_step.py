@@ -17,6 +17,7 @@ rotated, relative to their spread (`spin_layers.invariance_error`).
 from __future__ import annotations
 
 import argparse
+import collections
 import concurrent.futures
 import dataclasses
 import functools
@@ -167,52 +168,29 @@ def measure_apart(case: Case) -> Row | str:
 
 def measure(case: Case) -> Row:
     """Makes the model, and times it."""
-    if case.devices is not None:
-        jax.config.update("jax_num_cpu_devices", case.devices)
-    jnp.ones(()).block_until_ready()  # starts the backend, which is no model's doing
-    mesh = data_mesh(jax.devices()[: case.devices])
-    if case.batch % mesh.size:
-        raise ValueError(f"a batch of {case.batch} does not divide among {mesh.size} devices")
-
-    grid, output = st.EquiangularGrid(case.resolution), sr.ClassSpec(10)
-    began = time.perf_counter()
-    model = sr.get_model(case.model).create(
-        input=sr.FieldSpec(grid, {0: 1}), output=output, rngs=nnx.Rngs(0), precision=case.precision
-    )
-    parts = split_model(model)
-    jax.block_until_ready((parts.params, parts.constants))
-    initialization = time.perf_counter() - began
-
-    optimizer, task = make_optimizer(lambda _: 1e-3), task_for(output)
-    batch = shard_batch(_batch(case), mesh)
-    constants = replicate(parts.constants, mesh)
+    prepared = prepare(case)
+    parts, constants, mesh = prepared.parts, prepared.constants, prepared.mesh
     # Before the first step, which takes over the buffers of the parameters.
-    error = _error(parts, grid)
-    evaluate = make_eval_step(parts, task, mesh)
-    scored = (parts.params, parts.batch_stats, constants, {}, batch)
+    error = _error(parts, prepared.grid)
+    evaluate = make_eval_step(parts, prepared.task, mesh)
+    scored = (parts.params, parts.batch_stats, constants, {}, prepared.batch)
     evaluation = _median(lambda: evaluate(*scored), case.steps)
 
-    state = replicate(initial_state(parts, optimizer), mesh)
     began = time.perf_counter()
-    step = make_train_step(parts, task, optimizer, mesh)
-    compiled = step.lower(state, constants, batch).compile()
+    compiled, advance = compiled_step(prepared)
     compilation = time.perf_counter() - began
     plan, costs = compiled.memory_analysis(), compiled.cost_analysis()
     memory = (
         plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes
     ) - plan.alias_size_in_bytes
     _check_memory(memory)
-
-    def advance() -> Any:
-        nonlocal state
-        state, scores = compiled(state, constants, batch)
-        return state, scores
-
     step_time, product_time = _in_turn(advance, _product(), case.steps)
+    times, products = operation_times(advance), products_of(compiled.as_text())
+    total = sum(times.values())
     return Row(
         device=f"{mesh.size} x {jax.devices()[0].device_kind}",
         parameters=parameter_count(parts.params),
-        initialization=initialization,
+        initialization=prepared.seconds,
         compilation=compilation,
         step=step_time,
         evaluation=evaluation,
@@ -220,9 +198,63 @@ def measure(case: Case) -> Row:
         flop=costs["flops"],
         traffic=costs["bytes accessed"],
         memory=memory,
-        in_products=_share_in_products(advance, compiled.as_text()),
+        in_products=sum(times[name] for name in times if name in products) / total
+        if total
+        else float("nan"),
         error=error,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A model on its devices with a batch; `seconds` is what making it took."""
+
+    parts: ModelParts
+    grid: st.EquiangularGrid
+    task: Any
+    mesh: Any
+    constants: Any
+    batch: Any
+    seconds: float
+
+
+def prepare(case: Case) -> Prepared:
+    """Makes the model of a case.
+
+    Raises:
+      ValueError: the batch does not divide among the devices.
+    """
+    if case.devices is not None:
+        jax.config.update("jax_num_cpu_devices", case.devices)
+    jnp.ones(()).block_until_ready()  # starts the backend, which is no model's doing
+    mesh = data_mesh(jax.devices()[: case.devices])
+    if case.batch % mesh.size:
+        raise ValueError(f"a batch of {case.batch} does not divide among {mesh.size} devices")
+    grid, output = st.EquiangularGrid(case.resolution), sr.ClassSpec(10)
+    began = time.perf_counter()
+    model = sr.get_model(case.model).create(
+        input=sr.FieldSpec(grid, {0: 1}), output=output, rngs=nnx.Rngs(0), precision=case.precision
+    )
+    parts = split_model(model)
+    jax.block_until_ready((parts.params, parts.constants))
+    seconds = time.perf_counter() - began
+    constants, batch = replicate(parts.constants, mesh), shard_batch(_batch(case), mesh)
+    return Prepared(parts, grid, task_for(output), mesh, constants, batch, seconds)
+
+
+def compiled_step(prepared: Prepared) -> tuple[Any, Callable[[], Any]]:
+    """The compiled training step, and a function that advances a state of its own by it."""
+    optimizer = make_optimizer(lambda _: 1e-3)
+    state = replicate(initial_state(prepared.parts, optimizer), prepared.mesh)
+    step = make_train_step(prepared.parts, prepared.task, optimizer, prepared.mesh)
+    compiled = step.lower(state, prepared.constants, prepared.batch).compile()
+
+    def advance() -> Any:
+        nonlocal state
+        state, scores = compiled(state, prepared.constants, prepared.batch)
+        return state, scores
+
+    return compiled, advance
 
 
 def _batch(case: Case) -> dict[str, Any]:
@@ -289,26 +321,28 @@ def _seconds(function: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def _share_in_products(advance: Callable[[], Any], program: str) -> float:
-    """Of the operations' time; nan where the profile names none of the program's."""
+def operation_times(advance: Callable[[], Any]) -> dict[str, float]:
+    """Seconds that each operation of the program takes in a call, from a profile.
+
+    Operations run beside each other and each on several cores, so the sum is not the call's time.
+    """
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
             for _ in range(PROFILED_STEPS):
                 jax.block_until_ready(advance())
         (path,) = glob.glob(f"{folder}/**/*.xplane.pb", recursive=True)
         profile = jax.profiler.ProfileData.from_file(path)
-    products, total, inside = _products_of(program), 0.0, 0.0
+    times: collections.Counter[str] = collections.Counter()
     for plane in profile.planes:
         for line in plane.lines:
             for event in line.events:
                 operation = dict(event.stats).get("hlo_op")
                 if operation is not None:
-                    total += event.duration_ns
-                    inside += event.duration_ns * (str(operation) in products)
-    return inside / total if total else float("nan")
+                    times[str(operation)] += event.duration_ns / 1e9 / PROFILED_STEPS
+    return dict(times)
 
 
-def _products_of(program: str) -> set[str]:
+def products_of(program: str) -> set[str]:
     """Names of the program's instructions that are matrix products, convolutions, or hold one."""
     kind = re.compile(r"\b(dot|convolution)\(|custom_call_target=\"[^\"]*(gemm|matmul|[cC]onv)")
     computations: dict[str, list[str]] = {}

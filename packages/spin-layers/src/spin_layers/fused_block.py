@@ -46,10 +46,11 @@ def fused_block(block: SpinBlock, packed: PackedField, *, train: bool) -> Packed
     transform, convolution = block.transform.get_value(), block.convolution
     precision, epsilon = convolution.precision, block.nonlinearity.epsilon
     coefficients = {spin: transform.analyze(spin, parts) for spin, parts in sorted(packed.items())}
-    # E of every spin, then B of those that have it.
-    rows = jnp.concatenate(
-        [parts[i] for i in (0, 1) for parts in coefficients.values() if i < len(parts)], -1
-    )
+    with jax.named_scope("gather_rows"):
+        # E of every spin, then B of those that have it.
+        rows = jnp.concatenate(
+            [parts[i] for i in (0, 1) for parts in coefficients.values() if i < len(parts)], -1
+        )
     filters = _filters(
         convolution.block_filters(),
         tuple((parts[0].shape[-1], len(parts) == 2) for parts in coefficients.values()),
@@ -63,13 +64,15 @@ def fused_block(block: SpinBlock, packed: PackedField, *, train: bool) -> Packed
     for (spin, matrix), values in zip(filters.items(), columns, strict=True):
         if spin == 0:
             (real,) = transform.synthesize(0, (values,))
-            shifted = real + offset.real[None, None, None, :]
-            result[0] = (jax.nn.leaky_relu(shifted, block.nonlinearity.negative_slope),)
+            with jax.named_scope("nonlinearity"):
+                shifted = real + offset.real[None, None, None, :]
+                result[0] = (jax.nn.leaky_relu(shifted, block.nonlinearity.negative_slope),)
         else:
             width = matrix.shape[-1] // 2
             parts = transform.synthesize(spin, (values[..., :width], values[..., width:]))
             bias = block.nonlinearity.bias[f"spin_{spin}"][...]
-            result[spin] = scaled_by_modulus(*parts, bias, epsilon)
+            with jax.named_scope("nonlinearity"):
+                result[spin] = scaled_by_modulus(*parts, bias, epsilon)
     return result
 
 

@@ -12,7 +12,7 @@ from flax import nnx
 
 from spin_layers.channels import Channels, check_field, checked_channels
 from spin_layers.initialization import filled
-from spin_layers.pooling import modulus, safe_root
+from spin_layers.pooling import modulus
 
 
 class MagnitudeNonlinearity(nnx.Module):
@@ -89,28 +89,35 @@ def scaled_by_modulus(
     Returns:
       Real and imaginary part.
     """
-    size = safe_root(real**2 + imag**2)
-    gain = jax.nn.relu(size + bias[None, None, None, :]) / (size + epsilon)
+    _, slope = _reciprocals(real, imag, epsilon)
+    gain = jax.nn.relu(1 + (bias[None, None, None, :] - epsilon) * slope)
     return real * gain, imag * gain
 
 
 @scaled_by_modulus.defjvp
 def _scaled_by_modulus_jvp(epsilon: float, primals: Any, tangents: Any) -> tuple[Any, Any]:
-    # With g the gain, d(g z) = g dz + z (g' d|z| + dg/db db), where g' = (1 - g) / (|z| + epsilon)
-    # and d|z| = Re(conj(z) dz) / |z| where the gain is positive. From the reciprocal root, not the
-    # root: what value and derivative have in common XLA would write to memory and read again.
+    # With g the gain, d(g z) = g dz + z (g' d|z| + dg/db db), where the gain is positive with
+    # g' = (epsilon - b) / (|z| + epsilon)^2, dg/db = 1 / (|z| + epsilon), d|z| = Re(z* dz) / |z|.
     real, imag, bias = primals
     real_tangent, imag_tangent, bias_tangent = tangents
-    squared = real**2 + imag**2
-    reciprocal = jax.lax.rsqrt(squared + jnp.finfo(squared.dtype).tiny)
-    size = squared * reciprocal
-    slope = 1 / (size + epsilon)
-    before = size + bias[None, None, None, :]
-    positive = before > 0
-    gain = jnp.where(positive, before * slope, 0)
+    reciprocal, slope = _reciprocals(real, imag, epsilon)
+    excess = (bias[None, None, None, :] - epsilon) * slope
+    positive = excess > -1
+    gain = jnp.where(positive, 1 + excess, 0)
     slope = jnp.where(positive, slope, 0)
-    turned = (1 - gain) * slope * reciprocal
-    change = turned * (real * real_tangent + imag * imag_tangent)
-    change = change + slope * bias_tangent[None, None, None, :]
+    along = (real * real_tangent + imag * imag_tangent) * reciprocal
+    change = slope * (bias_tangent[None, None, None, :] - excess * along)
     tangent = gain * real_tangent + real * change, gain * imag_tangent + imag * change
     return scaled_by_modulus(real, imag, bias, epsilon), tangent
+
+
+def _reciprocals(real: jax.Array, imag: jax.Array, epsilon: float) -> tuple[jax.Array, jax.Array]:
+    """1 / |z|, finite at zero, and 1 / (|z| + epsilon).
+
+    All else that value and derivative need follows from these by products, which XLA computes
+    again in each loop that needs them; roots and quotients it writes to memory and reads again. So
+    the gain relu(|z| + b) / (|z| + epsilon) is had as relu(1 + (b - epsilon) / (|z| + epsilon)).
+    """
+    squared = real**2 + imag**2
+    reciprocal = jax.lax.rsqrt(squared + jnp.finfo(squared.dtype).tiny)
+    return reciprocal, 1 / (squared * reciprocal + epsilon)
