@@ -55,9 +55,12 @@ def test_both_directions(grid, spin):
 
 
 def test_squares_add_up_to_the_power():
-    coefficients = st.random_coefficients(jax.random.key(0), {1: 3}, 6, batch=2)[1]
-    squares = sum(np.sum(part**2) for part in in_real_basis(coefficients))
-    np.testing.assert_allclose(squares, np.sum(np.abs(coefficients) ** 2), rtol=1e-6)
+    grid = grids.EquiangularGrid(12)
+    coefficients = st.random_coefficients(jax.random.key(0), {1: 3}, 6, batch=2)
+    field = st.SpinTransform(grid, (1,)).inverse(coefficients)[1]
+    parts = RealBasisTransform(grid, (1,)).analyze(1, parts_of(field))
+    power = np.sum(np.abs(coefficients[1]) ** 2)
+    np.testing.assert_allclose(sum(np.sum(part**2) for part in parts), power, rtol=1e-5)
 
 
 def test_a_real_field_has_no_magnetic_part():
@@ -90,9 +93,23 @@ def test_the_derivative_is_the_transpose(spin):
             np.testing.assert_allclose(forth, again, rtol=1e-12)
 
 
+def test_tables_are_cast_to_what_is_transformed():
+    with jax.enable_x64(True):
+        transform = RealBasisTransform(grids.EquiangularGrid(12), (0,))
+        for dtype in (jnp.float32, jnp.float64):
+            assert transform.analyze(0, (jnp.ones((12, 12, 1, 1), dtype),))[0].dtype == dtype
+    with pytest.raises(ValueError, match="float16"):
+        RealBasisTransform(grids.EquiangularGrid(12), (0,)).analyze(
+            0, (jnp.ones((12, 12, 1, 1), jnp.float16),)
+        )
+    with pytest.raises(ValueError, match="x64"):
+        RealBasisTransform(grids.EquiangularGrid(12), (0,), dtype=jnp.float64)
+
+
 @pytest.mark.parametrize(
     ("grid", "spins", "message"),
     [
+        (grids.EquiangularGrid(8192), (0, 1), "GB of tables"),
         (grids.HealpixGrid(2), (0,), "rings of equally many samples"),
         (grids.EquiangularGrid(12), (7,), "spin is 7"),
     ],

@@ -135,8 +135,8 @@ def analysis_tables(
     resampling = quadrature.resampling
     return {
         "functions": _functions(quadrature.colatitudes, spin, band_limit, method, dtype),
-        "weights": jnp.asarray(quadrature.weights.astype(dtype)),
-        "resampling": resampling and jnp.asarray(np.stack(resampling).astype(dtype)),
+        "weights": jax.device_put(quadrature.weights.astype(dtype)),
+        "resampling": resampling and jax.device_put(np.stack(resampling).astype(dtype)),
     }
 
 

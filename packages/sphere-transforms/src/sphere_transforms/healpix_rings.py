@@ -51,14 +51,14 @@ def ring_tables(grid: HealpixGrid, band_limit: int, dtype: str) -> RingTables:
     ring, column = np.nonzero(place < lengths)
     complex_dtype = np.result_type(dtype, np.complex64)
     return {
-        "pixel": jnp.asarray(
+        "pixel": jax.device_put(
             np.minimum(grid.ring_starts[:, None] + place, grid.shape[0] - 1).astype(np.int32)
         ),
-        "present": jnp.asarray((place < lengths).astype(dtype)),
-        "slot": jnp.asarray((ring * places + column).astype(np.int32)),
-        "chirp": jnp.asarray(_chirp(place, lengths).astype(complex_dtype)),
-        "turn": jnp.asarray(turn.astype(complex_dtype)),
-        "filter": jnp.asarray(np.fft.fft(kernel).astype(complex_dtype)),
+        "present": jax.device_put((place < lengths).astype(dtype)),
+        "slot": jax.device_put((ring * places + column).astype(np.int32)),
+        "chirp": jax.device_put(_chirp(place, lengths).astype(complex_dtype)),
+        "turn": jax.device_put(turn.astype(complex_dtype)),
+        "filter": jax.device_put(np.fft.fft(kernel).astype(complex_dtype)),
     }
 
 

@@ -67,7 +67,7 @@ def start_values(
     held = np.stack([np.where(south, starts[-sign], starts[sign]) for sign in signs], 1)
     return {
         "sines": _as_bits(sine**2),
-        "south": jnp.asarray(south),
+        "south": jax.device_put(south),
         "starts": _as_bits(held),
     }
 
@@ -197,7 +197,7 @@ def _signs(symmetry: Symmetry) -> int:
 
 def _as_bits(values: np.ndarray) -> jax.Array:
     pairs = np.ascontiguousarray(values, np.float64)[..., None].view(np.uint32)
-    return jnp.asarray(pairs)
+    return jax.device_put(pairs)
 
 
 def _from_bits(bits: jax.Array) -> jax.Array:

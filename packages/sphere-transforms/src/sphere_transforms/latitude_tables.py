@@ -6,7 +6,6 @@ import functools
 import itertools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from sphere_transforms.harmonics import latitude_functions_by_degree
@@ -77,4 +76,4 @@ def latitude_tables(
             if symmetry is Symmetry.NONE:
                 minus = values[band_limit - 1 :: -1]
                 block[: stop - start, 1, ell - start] = minus[start:stop]
-    return tuple(jnp.asarray(block) for block in blocks)
+    return tuple(jax.device_put(block) for block in blocks)

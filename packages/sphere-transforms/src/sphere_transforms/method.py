@@ -73,7 +73,7 @@ def estimate_memory(
             # Order sums of both signs and their folded copy, real and imaginary.
             working = max(working, functions + 8 * band_limit * angles.size * itemsize)
         recursion += working
-    return MemoryEstimate(tables, recursion, _available() if limit is None else int(limit))
+    return MemoryEstimate(tables, recursion, available_memory() if limit is None else int(limit))
 
 
 def choose_method(method: str, estimate: MemoryEstimate, band_limit: int, what: str) -> str:
@@ -124,7 +124,8 @@ def ring_colatitudes(grid: Grid) -> np.ndarray:
     return grid.colatitudes if len(grid.shape) == 2 else grid.analysis.colatitudes
 
 
-def _available() -> int:
+def available_memory() -> int:
+    """Bytes that tables may take: half of the device's memory."""
     statistics = jax.devices()[0].memory_stats() or {}
     if "bytes_limit" in statistics:
         return int(statistics["bytes_limit"]) // 2

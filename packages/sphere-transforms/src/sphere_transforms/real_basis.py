@@ -41,10 +41,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from sphere_transforms.contraction import contract
+from sphere_transforms.double_precision import check_x64
 from sphere_transforms.grids import Grid
 from sphere_transforms.harmonics import check_spin, latitude_functions_by_degree
 from sphere_transforms.latitude_tables import block_edges
 from sphere_transforms.linear_operator import apply_linear
+from sphere_transforms.method import available_memory
 
 Parts = tuple[jax.Array, ...]
 
@@ -56,7 +58,7 @@ Tables = tuple[tuple[jax.Array, jax.Array], ...]
 class RealBasisTransform:
     """Analysis and synthesis in the real basis, on a grid of equal rings.
 
-    A pytree whose leaves are the tables, as `SpinTransform` is; arguments are not checked.
+    A pytree whose leaves are the tables, as `SpinTransform` is; shapes are not checked.
 
     Attributes:
       grid: the grid.
@@ -75,7 +77,7 @@ class RealBasisTransform:
         grid: Grid,
         spins: Iterable[int],
         *,
-        dtype: Any = jnp.float32,
+        dtype: Any = None,
         precision: Any = jax.lax.Precision.HIGHEST,
     ):
         """Makes the tables, or takes them from the cache.
@@ -83,11 +85,13 @@ class RealBasisTransform:
         Args:
           grid: where fields are sampled: rings of equally many samples.
           spins: spin weights.
-          dtype: of the tables and of what is transformed, float32 or float64.
+          dtype: of the tables, float32 or float64; None: float64 where x64 is enabled. They are
+            cast to the dtype of what is transformed.
           precision: of the matrix products.
 
         Raises:
-          ValueError: a grid of unequal rings, or a spin that the grid does not carry.
+          ValueError: a grid of unequal rings, a spin that the grid does not carry, another dtype,
+            or tables that do not fit.
         """
         if len(grid.shape) != 2:
             raise ValueError(
@@ -98,7 +102,9 @@ class RealBasisTransform:
         self.band_limit, self.precision = grid.band_limit, jax.lax.Precision(precision)
         for spin in self.spins:
             check_spin(spin, self.band_limit)
-        name = np.dtype(dtype).name
+        name = jnp.zeros((), float).dtype.name if dtype is None else np.dtype(dtype).name
+        _check_dtype(name, "dtype")
+        self._check_memory(np.dtype(name).itemsize)
         with jax.ensure_compile_time_eval():
             self._fourier = _fourier_tables(grid, name)
             self._analysis, self._synthesis = (
@@ -117,17 +123,36 @@ class RealBasisTransform:
         Returns:
           E and B, each (ell, m, 2, batch, channel); for a real field of spin 0 E alone.
         """
-        options = (self._fourier, self._analysis[spin], self.precision)
+        options = (*self._tables(self._analysis[spin], parts), self.precision)
         if spin == 0:
             return tuple(_analyze_scalar(part, *options) for part in parts)
         return _analyze(parts, *options)
 
     def synthesize(self, spin: int, parts: Parts) -> Parts:
         """Coefficients to field: the inverse of `analyze`, with the same shapes."""
-        options = (self._fourier, self._synthesis[spin], self.precision)
+        options = (*self._tables(self._synthesis[spin], parts), self.precision)
         if spin == 0:
             return tuple(_synthesize_scalar(part, *options) for part in parts)
         return _synthesize(parts, *options)
+
+    def _tables(self, latitude: Tables, parts: Parts) -> tuple[Any, Tables]:
+        dtype = parts[0].dtype
+        _check_dtype(dtype.name, "field or coefficients")
+        fourier, latitude = jax.tree.map(
+            lambda table: table.astype(dtype), (self._fourier, latitude)
+        )
+        return fourier, latitude
+
+    def _check_memory(self, itemsize: int) -> None:
+        # For each spin but 0 two signs, for 0 one; both ways round, both directions.
+        matrices = sum(1 if spin == 0 else 2 for spin in self.spins) * 4
+        needed = itemsize * matrices * self.band_limit**2 * self.grid.shape[0]
+        if needed > available_memory():
+            raise ValueError(
+                f"{self!r} needs up to {needed / 1e9:.1f} GB of tables; there is room for "
+                f"{available_memory() / 1e9:.1f} GB. Take a coarser grid or fewer spins, or "
+                "SpinTransform, which has a method with little memory."
+            )
 
     def __repr__(self) -> str:
         return f"RealBasisTransform({self.grid!r}, spins={self.spins})"
@@ -145,6 +170,12 @@ class RealBasisTransform:
         self.grid, self.spins, self.band_limit, self.precision = static
         self._fourier, self._analysis, self._synthesis = children
         return self
+
+
+def _check_dtype(name: str, what: str) -> None:
+    if name not in ("float32", "float64"):
+        raise ValueError(f"{what} is {name}; it must be float32 or float64: convert it first.")
+    check_x64(name, what)
 
 
 # Within a compiled step these are inlined; called one by one, each compiles once for its shapes.
@@ -174,7 +205,7 @@ def _analyze(parts: Parts, fourier: Any, tables: Tables, precision: Any) -> Part
     sums = _merge(jnp.stack([real + imag, real - imag], 1), 3)
     rows = _unmerge(apply_linear(OrderwiseProduct(True, precision), tables, sums), 2, 2)
     plus, minus = rows[:, 0], rows[:, 1]
-    # (-b_1, b_0) is what stands beside (e_0, e_1).
+    # Their difference is (-b_1, b_0), which stands beside (e_0, e_1), their sum.
     turned = plus - minus
     magnetic = jnp.stack([turned[:, 1], -turned[:, 0]], 1)
     electric, magnetic = (jnp.transpose(part, (2, 0, 1, 3, 4)) for part in (plus + minus, magnetic))
@@ -220,7 +251,7 @@ class OrderwiseProduct:
 
     def __call__(self, tables: Tables, data: jax.Array) -> jax.Array:
         """Block by block of orders, whose matrices leave out degrees below the block's orders."""
-        band_limit = tables[0][0].shape[1]
+        band_limit = tables[0][0].shape[1]  # the first block, from order 0, has every degree
         orders = sum(block[0].shape[0] for block in tables)
         repeated = data.shape[0] // orders  # for real and imaginary part one matrix
         results, start = [], 0
@@ -250,7 +281,7 @@ def _fourier_tables(grid: Grid, dtype: str) -> dict[str, jax.Array]:
     cosine, sine = np.cos(phase), np.sin(phase)
     rows = {"real": [cosine, -sine], "imag": [sine, cosine]}
     return {
-        part: jnp.asarray(np.stack(pair, 1).reshape(-1, phase.shape[1]).astype(dtype))
+        part: jax.device_put(np.stack(pair, 1).reshape(-1, phase.shape[1]).astype(dtype))
         for part, pair in rows.items()
     }
 
@@ -266,7 +297,7 @@ def _latitude_tables(grid: Grid, spin: int, dtype: str, *, weighted: bool) -> Ta
         block = np.stack([values[start:stop, start:] for values in signs], 1)
         block = block.reshape(-1, *block.shape[2:]).astype(dtype)
         turned = np.ascontiguousarray(np.swapaxes(block, 1, 2))
-        tables.append((jnp.asarray(block), jnp.asarray(turned)))
+        tables.append((jax.device_put(block), jax.device_put(turned)))
     return tuple(tables)
 
 

@@ -67,9 +67,7 @@ class SpinBlock(nnx.Module):
         self.normalization = SpinBatchNormalization(self.output_grid, channels_out, dtype=dtype)
         self.nonlinearity = MagnitudeNonlinearity(channels_out, dtype=dtype)
         spins = {*self.convolution.channels_in, *self.convolution.channels_out}
-        self.transform = Constant(
-            RealBasisTransform(self.output_grid, spins, dtype=dtype, precision=precision)
-        )
+        self.transform = Constant(RealBasisTransform(self.output_grid, spins, precision=precision))
 
     def __call__(self, field: Mapping[int, jax.Array], *, train: bool) -> dict[int, jax.Array]:
         """Applies the block.

@@ -86,7 +86,7 @@ class SpinConvolution(nnx.Module):
         )
         values = band_limit if filter_values is None else filter_values
         self.interpolation = Constant(
-            jnp.asarray(localized_filter_matrix(band_limit, values).astype(dtype))
+            jax.device_put(localized_filter_matrix(band_limit, values).astype(dtype))
         )
         size_in, size_out = sum(self.channels_in.values()), sum(self.channels_out.values())
         scale = 1 / np.sqrt(len(self.channels_in) * size_in * size_out)

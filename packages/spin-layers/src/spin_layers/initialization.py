@@ -1,7 +1,9 @@
 """Initial values that do not cost a compilation for every shape.
 
 `jax.random.normal` compiles anew for each shape, which takes longer than everything else in a
-network's initialisation together. Here blocks of one size are drawn, cut and scaled.
+network's initialisation together: here blocks of one size are drawn, cut and scaled.
+`jnp.asarray` of a NumPy array compiles for its shape too, ten milliseconds in jax 0.10;
+`jax.device_put` does not.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ def lecun_normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, **_: Any) -
 
 def filled(value: float, shape: int | tuple[int, ...], dtype: Any) -> jax.Array:
     """An array of one value, sent to the device instead of compiled there."""
-    return jnp.asarray(np.full(shape, value, dtype))
+    return jax.device_put(np.full(shape, value, dtype))
 
 
 def _from_blocks(
@@ -64,7 +66,7 @@ def _from_blocks(
     # NumPy cuts without compiling; under a trace there are no values yet, and JAX does it.
     numpy = jnp if isinstance(blocks[0], jax.core.Tracer) else np
     values = numpy.concatenate(blocks)[:size].reshape(shape)
-    return jnp.asarray(values * numpy.asarray(scale, values.real.dtype))
+    return jax.device_put(values * numpy.asarray(scale, values.real.dtype))
 
 
 @functools.partial(jax.jit, static_argnums=2)

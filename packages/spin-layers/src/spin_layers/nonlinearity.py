@@ -112,12 +112,14 @@ def _scaled_by_modulus_jvp(epsilon: float, primals: Any, tangents: Any) -> tuple
 
 
 def _reciprocals(real: jax.Array, imag: jax.Array, epsilon: float) -> tuple[jax.Array, jax.Array]:
-    """1 / |z|, finite at zero, and 1 / (|z| + epsilon).
+    """1 / |z|, or 0 where |z| < 1e-12, and 1 / (|z| + epsilon).
 
     All else that value and derivative need follows from these by products, which XLA computes
     again in each loop that needs them; roots and quotients it writes to memory and reads again. So
     the gain relu(|z| + b) / (|z| + epsilon) is had as relu(1 + (b - epsilon) / (|z| + epsilon)).
     """
     squared = real**2 + imag**2
-    reciprocal = jax.lax.rsqrt(squared + jnp.finfo(squared.dtype).tiny)
+    # Below, 1 / |z| counts as zero, so that derivatives of any order are finite at zero.
+    nonzero = squared > 1e-24
+    reciprocal = jnp.where(nonzero, jax.lax.rsqrt(jnp.where(nonzero, squared, 1)), 0)
     return reciprocal, 1 / (squared * reciprocal + epsilon)
