@@ -61,7 +61,7 @@ def fused_block(block: SpinBlock, packed: PackedField, *, train: bool) -> Packed
         tuple(convolution.channels_out.items()),
     )
     statistics = _statistics(rows, filters, precision) if train else None
-    filters, offset = _normalized(block.normalization, filters, statistics)
+    filters, offsets = _normalized(block.normalization, filters, statistics)
     columns = _multiply(rows, tuple(filters.values()), precision)
 
     result: PackedField = {}
@@ -69,7 +69,7 @@ def fused_block(block: SpinBlock, packed: PackedField, *, train: bool) -> Packed
         if spin == 0:
             (real,) = transform.synthesize(0, (values,))
             with jax.named_scope("nonlinearity"):
-                shifted = real + offset.real[None, None, None, :]
+                shifted = real + offsets[0].real[None, None, None, :]
                 result[0] = (jax.nn.leaky_relu(shifted, block.nonlinearity.negative_slope),)
         else:
             width = matrix.shape[-1] // 2
@@ -154,21 +154,21 @@ def _normalized(
     normalization: SpinBatchNormalization,
     filters: dict[int, jax.Array],
     statistics: dict[int, tuple[jax.Array, jax.Array | None]] | None,
-) -> tuple[dict[int, jax.Array], jax.Array | None]:
-    """The filters with the normalisation in them, of spin 0 E alone; and the offset of spin 0."""
-    result, shift = {}, None
+) -> tuple[dict[int, jax.Array], dict[int, jax.Array]]:
+    """The filters with the normalisation in them, of spin 0 E alone; and spin 0's offset."""
+    result, offsets = {}, {}
     for spin, matrix in filters.items():
         power, mean = statistics[spin] if statistics else (None, None)
         factor, offset = normalization.factor_and_offset(spin, power, mean)
         electric, magnetic = jnp.split(matrix, 2, axis=-1)
         real, imag = factor.real[None, None, :], factor.imag[None, None, :]
         scaled = [electric * real - magnetic * imag]
-        if spin == 0:
-            shift = offset
-        else:
+        if offset is None:
             scaled.append(electric * imag + magnetic * real)
+        else:
+            offsets[spin] = offset
         result[spin] = jnp.concatenate(scaled, -1)
-    return result, shift
+    return result, offsets
 
 
 @functools.partial(jax.jit, static_argnums=2)
