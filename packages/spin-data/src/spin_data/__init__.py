@@ -20,7 +20,8 @@ if TYPE_CHECKING:
         spin_weight,
     )
     from spin_data.pipeline import evaluation_batches, training_iterator
-    from spin_data.projection import project_images
+    from spin_data.projection import project_gradients, project_images
+    from spin_data.turned_grid import sample_scalar, sample_vector
 
 __all__ = [
     "ArraySource",
@@ -31,8 +32,11 @@ __all__ = [
     "Record",
     "check_dataset",
     "evaluation_batches",
+    "project_gradients",
     "project_images",
     "read_batch",
+    "sample_scalar",
+    "sample_vector",
     "spin_name",
     "spin_weight",
     "training_iterator",
@@ -41,7 +45,10 @@ __all__ = [
 _ELSEWHERE = {
     "evaluation_batches": "pipeline",
     "training_iterator": "pipeline",
+    "project_gradients": "projection",
     "project_images": "projection",
+    "sample_scalar": "turned_grid",
+    "sample_vector": "turned_grid",
 }
 
 

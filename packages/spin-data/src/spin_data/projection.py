@@ -6,15 +6,21 @@ rows along +y, and only the hemisphere z <= 0 is drawn on. (The picture of spher
 Geiger, Koehler, Welling, "Spherical CNNs", ICLR 2018.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sphere_transforms import Grid, rotation_matrix
+from sphere_transforms import Grid
+from spin_data.turned_grid import (
+    check_real_and_finite,
+    directions_and_frames,
+    rotation_matrices,
+    turned_back,
+)
 
-__all__ = ["project_images"]
+__all__ = ["project_gradients", "project_images"]
 
 _HALF_SIDE = 1.5  # of the image's square, in units of the sphere's radius
 _POINTS_AT_A_TIME = 2**16  # bounds the temporaries, which then stay in the processor's cache
@@ -42,72 +48,139 @@ def project_images(
     Raises:
         ValueError: shapes do not fit, or values are not real and finite.
     """
-    images = np.asarray(images)
-    if images.ndim not in (3, 4) or images.shape[1] != images.shape[2] or not images.shape[1]:
-        raise ValueError(
-            f"images have shape {images.shape}, expected (batch, N, N) or (batch, N, N, channel)"
-        )
-    _check_real_and_finite("images", images)
-    rotations = None if angles is None else _rotations(angles, len(images))
-    points = _unit_vectors(grid)
-    count, side, channels = len(images), images.shape[1], images.shape[3:]
-    projected = np.zeros((count, points.shape[1], *channels), np.float32)
-    stencil = _stencil(points, np.eye(3)[None], side)
+    images = _checked(images)
+    shape = (len(images), *grid.shape, *images.shape[3:])
+    projected = np.zeros(shape, np.float32)
+    for chunk, stencil in _chunks(images, grid, angles):
+        spheres = stencil.spread(projected[chunk].reshape(-1, stencil.size, *shape[3:]))
+        spheres[:, stencil.points] = stencil.look_up(_with_margin(images[chunk]))
+    return projected
 
-    step = max(1, _POINTS_AT_A_TIME // points.shape[1])
-    for start in range(0, count, step):
-        chunk = slice(start, start + step)
-        canvases, spheres = _with_margin(images[chunk]), projected[chunk]
-        if rotations is None:  # one stencil serves all images
-            _draw(spheres, canvases, stencil)
-        else:  # the chunk's spheres laid end to end, and its images
-            stencil = _stencil(points, rotations[chunk], side)
-            _draw(spheres.reshape(1, -1, *channels), canvases.reshape(1, -1, *channels), stencil)
-    return projected.reshape(count, *grid.shape, *channels)
+
+def project_gradients(
+    images: np.ndarray, grid: Grid, angles: Sequence[ArrayLike] | None = None
+) -> np.ndarray:
+    """The surface gradient of projected images, a tangent vector field, each turned by a rotation.
+
+    The planar gradient (u_X, u_Y) is the central difference at a pixel, pixels beyond the image being zero,
+    interpolated bilinearly as values are. The sphere's is grad f = u_X grad X + u_Y grad Y, of length
+    |grad u| at the south pole, where the projection is true to scale, up to 2 |grad u| at the
+    equator. A rotation turns positions and components.
+
+    Args:
+        images: as `project_images` takes them.
+        grid: where to evaluate.
+        angles: as `project_images` takes them.
+
+    Returns:
+        The field of spin 1, f_theta + i f_phi / sin(theta): complex64 (batch, *grid.shape) or
+        (batch, *grid.shape, channel), in the units of `images` per radian.
+
+    Raises:
+        ValueError: shapes do not fit, or values are not real and finite.
+    """
+    images = _checked(images)
+    shape = (len(images), *grid.shape, *images.shape[3:])
+    projected = np.zeros(shape, np.complex64)
+    for chunk, stencil in _chunks(images, grid, angles, with_gradients=True):
+        spheres = stencil.spread(projected[chunk].reshape(-1, stencil.size, *shape[3:]))
+        planar = stencil.look_up(_planar_gradients(images[chunk]))
+        assert stencil.gradients is not None
+        along_x, along_y = stencil.gradients.reshape(2, -1, *[1] * (spheres.ndim - 2))
+        spheres[:, stencil.points] = along_x * planar[..., 0] + along_y * planar[..., 1]
+    return projected
 
 
 class _Stencil(NamedTuple):
-    """Where points of the sphere take their values, from images laid flat with their margins."""
+    """Where points of the sphere take their values, from images laid flat with their margins.
 
+    One stencil of one sphere serves all images where nothing turns. Turned, a chunk's spheres are laid
+    end to end, and so are its images.
+    """
+
+    shared: bool  # by all images; else there is a sphere for each
+    size: int  # points of one sphere
     points: np.ndarray  # (sample,) index of the point, of all rotations' spheres laid end to end
     corners: np.ndarray  # (sample,) index of the pixel before it in both directions
     columns: np.ndarray  # (sample,) float32 fraction of a pixel beyond that corner, along +x
     rows: np.ndarray  # the same along +y
     stride: int  # from a pixel to the one below
+    gradients: np.ndarray | None  # complex64 (2, sample): grad X and grad Y as values of spin 1
+
+    def spread(self, array: np.ndarray) -> np.ndarray:
+        """(image, point or pixel, ...) as the stencil counts them, a view."""
+        return array if self.shared else array.reshape(1, -1, *array.shape[2:])
+
+    def look_up(self, canvases: np.ndarray) -> np.ndarray:
+        """From (image, pixel, ...) to (image, sample, ...), or (1, sample, ...) of all images."""
+        canvases = self.spread(canvases)
+
+        def pixels(offset: int) -> np.ndarray:
+            return np.take(canvases, self.corners + offset, axis=1)
+
+        def between(first: np.ndarray, second: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+            return first + fraction.reshape(-1, *[1] * (first.ndim - 2)) * (second - first)
+
+        upper = between(pixels(0), pixels(1), self.columns)
+        lower = between(pixels(self.stride), pixels(self.stride + 1), self.columns)
+        return between(upper, lower, self.rows)
 
 
-def _stencil(points: np.ndarray, rotations: np.ndarray, side: int) -> _Stencil:
-    # R^-1 x = R^T x, for all rotations in one product: (3, rotation * point).
-    turned = np.moveaxis(rotations, 2, 0).reshape(-1, 3) @ points
-    x, y, z = turned.reshape(3, -1)
-    south = np.flatnonzero(z <= 0)
-    scale = 2 / (1 - z[south]) * side / (2 * _HALF_SIDE)
+def _chunks(
+    images: np.ndarray,
+    grid: Grid,
+    angles: Sequence[ArrayLike] | None,
+    with_gradients: bool = False,
+) -> Iterator[tuple[slice, _Stencil]]:
+    """The images, some at a time, and where the points of their spheres look."""
+    rotations = rotation_matrices(angles, len(images))
+    directions, all_frames = directions_and_frames(grid)
+    frames = all_frames if with_gradients else None
+    side, stencil = images.shape[1], None
+    step = max(1, _POINTS_AT_A_TIME // directions.shape[1])
+    for start in range(0, len(images), step):
+        chunk = slice(start, start + step)
+        if angles is not None:
+            stencil = _stencil(directions, frames, rotations[chunk], side, shared=False)
+        elif stencil is None:
+            stencil = _stencil(directions, frames, rotations, side, shared=True)
+        yield chunk, stencil
+
+
+def _stencil(
+    directions: np.ndarray,
+    frames: np.ndarray | None,
+    rotations: np.ndarray,
+    side: int,
+    *,
+    shared: bool,
+) -> _Stencil:
+    looked_at = turned_back(directions, rotations)
+    south = np.flatnonzero(looked_at[2] <= 0)
+    x, y, z = looked_at[:, south]
+    scale = 2 / (1 - z)  # (X, Y) = scale (x, y)
     # Pixels from the margin's centre; float64, for a float32 of 30 pixels is good to 2e-6 only.
-    column = np.clip(x[south] * scale + (side + 1) / 2, 0, side + 1)
-    row = np.clip(y[south] * scale + (side + 1) / 2, 0, side + 1)
+    pixels = side / (2 * _HALF_SIDE)
+    column = np.clip(x * scale * pixels + (side + 1) / 2, 0, side + 1)
+    row = np.clip(y * scale * pixels + (side + 1) / 2, 0, side + 1)
     left, top = column.astype(np.intp), row.astype(np.intp)
     stride = side + _MARGIN
+    gradients = None
+    if frames is not None:
+        # grad X = scale (1, 0, x / (1 - z)) and a radial part, which the frames do not see.
+        e_x, e_y, e_z = turned_back(frames, rotations)[:, south]
+        both = np.stack([e_x + x * scale / 2 * e_z, e_y + y * scale / 2 * e_z])
+        gradients = (scale * both).astype(np.complex64)
     return _Stencil(
+        shared=shared,
+        size=directions.shape[1],
         points=south,
-        corners=south // points.shape[1] * stride**2 + top * stride + left,
+        corners=south // directions.shape[1] * stride**2 + top * stride + left,
         columns=(column - left).astype(np.float32),
         rows=(row - top).astype(np.float32),
         stride=stride,
+        gradients=gradients,
     )
-
-
-def _draw(spheres: np.ndarray, canvases: np.ndarray, stencil: _Stencil) -> None:
-    """Fills (image, point, ...) from (image, pixel, ...) at the stencil's points, in place."""
-
-    def pixels(offset: int) -> np.ndarray:
-        return np.take(canvases, stencil.corners + offset, axis=1)
-
-    def between(first: np.ndarray, second: np.ndarray, fraction: np.ndarray) -> np.ndarray:
-        return first + fraction.reshape(-1, *[1] * (first.ndim - 2)) * (second - first)
-
-    upper = between(pixels(0), pixels(1), stencil.columns)
-    lower = between(pixels(stencil.stride), pixels(stencil.stride + 1), stencil.columns)
-    spheres[:, stencil.points] = between(upper, lower, stencil.rows)
 
 
 def _with_margin(images: np.ndarray) -> np.ndarray:
@@ -118,26 +191,25 @@ def _with_margin(images: np.ndarray) -> np.ndarray:
     return canvases.reshape(count, -1, *images.shape[3:])
 
 
-def _unit_vectors(grid: Grid) -> np.ndarray:
-    """The grid's points, float64 (3, point)."""
-    theta, phi = np.meshgrid(grid.colatitudes, grid.longitudes, indexing="ij")
-    vectors = np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)
-    return np.stack([vector.ravel() for vector in vectors])
+def _planar_gradients(images: np.ndarray) -> np.ndarray:
+    """(u_X, u_Y) of images laid flat, on a last axis; none beyond the image."""
+    count, side = images.shape[:2]
+    canvases = _with_margin(images)
+    canvases = canvases.reshape(count, side + _MARGIN, side + _MARGIN, *images.shape[3:])
+    gradients = np.zeros((*canvases.shape, 2), np.float32)
+    inside, before, after = slice(1, side + 1), slice(0, side), slice(2, side + 2)
+    per_pixel = side / (2 * _HALF_SIDE) / 2
+    along_x = canvases[:, inside, after] - canvases[:, inside, before]
+    along_y = canvases[:, after, inside] - canvases[:, before, inside]
+    gradients[:, inside, inside] = per_pixel * np.stack([along_x, along_y], -1)
+    return gradients.reshape(count, -1, *gradients.shape[3:])
 
 
-def _rotations(angles: Sequence[ArrayLike], count: int) -> np.ndarray:
-    arrays = [np.asarray(angle) for angle in angles]
-    shapes = [array.shape for array in arrays]
-    if shapes != [(count,)] * 3:
+def _checked(images: np.ndarray) -> np.ndarray:
+    images = np.asarray(images)
+    if images.ndim not in (3, 4) or images.shape[1] != images.shape[2] or not images.shape[1]:
         raise ValueError(
-            f"angles have shapes {shapes}, expected three of ({count},): one ZYZ triple per image"
+            f"images have shape {images.shape}, expected (batch, N, N) or (batch, N, N, channel)"
         )
-    for name, array in zip(("alpha", "beta", "gamma"), arrays, strict=True):
-        _check_real_and_finite(name, array)
-    alpha, beta, gamma = arrays
-    return rotation_matrix((alpha, beta, gamma))
-
-
-def _check_real_and_finite(name: str, array: np.ndarray) -> None:
-    if array.dtype.kind not in "buif" or not np.isfinite(array).all():
-        raise ValueError(f"{name}, of dtype {array.dtype}, must be real and finite")
+    check_real_and_finite("images", images)
+    return images
