@@ -1,9 +1,15 @@
 """Order, sharding, resumption, padding: what training and evaluation see."""
 
 import itertools
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
 
 from spin_data import ArraySource, evaluation_batches, training_iterator
 
@@ -73,6 +79,102 @@ def test_the_iterators_own_state_counts_global_steps():
     np.testing.assert_array_equal(next(other)["label"], expected)
     iterator.close()
     other.close()
+
+
+def stream(first_step, count, process_count, **options):
+    """The global batches' labels and rotations, as processes that read alone see them."""
+    parts = []
+    for process in range(process_count):
+        iterator = training_iterator(
+            make_source(31),
+            batch_size=12,
+            seed=7,
+            rotate=True,
+            start_step=first_step,
+            process_index=process,
+            process_count=process_count,
+            **options,
+        )
+        batches = list(itertools.islice(iterator, count))
+        iterator.close()
+        parts.append([(batch["label"], batch["rotation"]) for batch in batches])
+    labels = [np.concatenate([label for label, _ in step]) for step in zip(*parts, strict=True)]
+    turns = [np.concatenate([turn for _, turn in step]) for step in zip(*parts, strict=True)]
+    return np.stack(labels), np.stack(turns)
+
+
+def test_one_process_and_four_see_the_same_examples_with_the_same_rotations():
+    for alone, shared in zip(stream(0, 12, 1), stream(0, 12, 4), strict=True):
+        np.testing.assert_array_equal(alone, shared)
+
+
+@given(step=st.integers(0, 400), before=st.sampled_from([1, 2, 3]), after=st.sampled_from([1, 2, 3]))
+@settings(max_examples=25, deadline=None)
+def test_stopped_anywhere_the_sequence_goes_on_with_any_number_of_processes(step, before, after):
+    labels, turns = stream(step, 6, before)
+    labels_after, turns_after = stream(step + 3, 3, after)
+    np.testing.assert_array_equal(labels[3:], labels_after)
+    np.testing.assert_array_equal(turns[3:], turns_after)
+
+
+def test_rotations_are_new_every_time_and_uniform():
+    """alpha, cos(beta) and gamma are uniform, and no example has the same one in two epochs."""
+    labels, turns = stream(0, 400, 1)
+    turns, labels = turns.reshape(-1, 3), labels.ravel()
+    assert turns.dtype == np.float32
+    assert len(np.unique(turns, axis=0)) == len(turns)
+    for values in (turns[:, 0] / (2 * np.pi), (np.cos(turns[:, 1]) + 1) / 2, turns[:, 2] / 2 / np.pi):
+        assert stats.kstest(values, "uniform").pvalue > 1e-3
+    # Nor do examples drawn at one step share theirs, or one rotation depend on the example.
+    assert abs(np.corrcoef(labels, turns[:, 0])[0, 1]) < 0.06
+    other = training_iterator(make_source(31), batch_size=12, seed=8, rotate=True)
+    assert (next(other)["rotation"] != turns[:12]).any()
+    other.close()
+
+
+def test_worker_processes_read_the_same(tmp_path):
+    script = tmp_path / "reads.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import itertools
+
+            import numpy as np
+
+            from spin_data import ArraySource, InMemorySource, training_iterator
+
+
+            class Slow:
+                def __len__(self):
+                    return 50
+
+                def __getitem__(self, index):
+                    return {"input": {"spin_0": np.full((4, 4, 1), index, np.uint8)}, "label": index}
+
+
+            def read(**options):
+                source = InMemorySource(Slow(), "a test")
+                iterator = training_iterator(
+                    source, batch_size=6, seed=3, start_step=11, rotate=True, **options
+                )
+                batches = [
+                    (b["label"].copy(), b["rotation"].copy(), b["input"]["spin_0"].copy())
+                    for b in itertools.islice(iterator, 20)
+                ]
+                iterator.close()
+                return batches
+
+
+            if __name__ == "__main__":
+                for here, there in zip(read(), read(num_workers=2), strict=True):
+                    for one, other in zip(here, there, strict=True):
+                        np.testing.assert_array_equal(one, other)
+                print("the same")
+            """
+        )
+    )
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
+    assert ran.stdout.strip() == "the same", ran.stderr
 
 
 @pytest.mark.parametrize("process_count", [1, 2, 4])

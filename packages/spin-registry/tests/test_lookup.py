@@ -101,3 +101,31 @@ def test_every_public_name_exists_and_is_documented():
     assert list(sr.__all__) == sorted(sr.__all__)
     for name in sr.__all__:
         assert getattr(sr, name).__doc__
+
+
+WITH_ARGUMENT = """
+@sr.hookimpl
+def register_datasets():
+    return [
+        sr.DatasetEntry("folder", "builtins:dict", options={"size": 3}, argument="path"),
+        sr.DatasetEntry("plain", "builtins:dict"),
+        sr.DatasetEntry("with:colon", "builtins:dict"),
+    ]
+"""
+
+
+def test_a_name_may_carry_an_argument(site):
+    site.plugin("mine", WITH_ARGUMENT)
+    entry = sr.get_dataset("folder:/some where:else")
+    assert entry.load() == {"size": 3, "path": "/some where:else"}
+    assert sr.get_dataset("folder").load() == {"size": 3}
+    assert sr.get_dataset("with:colon").name == "with:colon"
+    assert refusal(sr.get_dataset, "plain:x") == (
+        "dataset 'plain' takes nothing after a colon, but was given 'x'; ask for 'plain'"
+    )
+    assert "unknown dataset 'floder:x'" in refusal(sr.get_dataset, "floder:x")
+
+
+def test_a_malformed_argument_is_refused():
+    with pytest.raises(ValueError, match="argument must be the name of an option"):
+        sr.DatasetEntry("d", "a:b", argument="two words")

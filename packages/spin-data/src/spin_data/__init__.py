@@ -19,7 +19,9 @@ if TYPE_CHECKING:
         spin_name,
         spin_weight,
     )
+    from spin_data.encoding import decode_fields, encode_complex
     from spin_data.pipeline import evaluation_batches, training_iterator
+    from spin_data.placement import InMemorySource, place_source, source_bytes
     from spin_data.projection import project_gradients, project_images
     from spin_data.turned_grid import sample_scalar, sample_vector
 
@@ -28,21 +30,31 @@ __all__ = [
     "Batch",
     "ConcatenatedSource",
     "Dataset",
+    "InMemorySource",
     "RandomAccessSource",
     "Record",
     "check_dataset",
+    "decode_fields",
+    "encode_complex",
     "evaluation_batches",
+    "place_source",
     "project_gradients",
     "project_images",
     "read_batch",
     "sample_scalar",
     "sample_vector",
+    "source_bytes",
     "spin_name",
     "spin_weight",
     "training_iterator",
 ]
 
 _ELSEWHERE = {
+    "InMemorySource": "placement",
+    "decode_fields": "encoding",
+    "encode_complex": "encoding",
+    "place_source": "placement",
+    "source_bytes": "placement",
     "evaluation_batches": "pipeline",
     "training_iterator": "pipeline",
     "project_gradients": "projection",

@@ -3,8 +3,9 @@
 A record is `{"input": {"spin_0": array}, "label": label}`: per spin weight one array with axes
 (latitude, longitude, channel), and the label, an integer for a classification task or a mapping of
 fields like the input for a dense one. Spin 0 may be uint8, float or complex; other spins are
-complex. **uint8 means [0, 1] times 255**: it stays uint8 on its way to the device, a quarter of the
-bytes, and whoever trains makes it float there.
+complex. Bytes stay bytes on their way to the device, a quarter of the traffic, and whoever trains makes
+them numbers there (`decode_fields`): **uint8 means [0, 1] times 255**, and int8, with a last axis of
+(real, imaginary), complex values whose parts are in [-1, 1], times 127.
 
 A source that can read many records at once also has `read_batch(indices)`, as `ArraySource` does.
 """
@@ -121,14 +122,14 @@ class ArraySource:
         return len(next(iter(self.fields.values())))
 
     def __getitem__(self, index: int) -> Record:
-        record = _map(lambda array: array[index], {"input": self.fields, "label": self.labels})
+        record = map_arrays(lambda array: array[index], {"input": self.fields, "label": self.labels})
         if not isinstance(self.labels, Mapping):
             record["label"] = int(record["label"])
         return record
 
     def read_batch(self, indices: np.ndarray) -> Batch:
         """The records at `indices` (batch,), stacked."""
-        batch = _map(lambda array: array[indices], {"input": self.fields, "label": self.labels})
+        batch = map_arrays(lambda array: array[indices], {"input": self.fields, "label": self.labels})
         return _with_int32_labels(batch)
 
 
@@ -136,7 +137,7 @@ class ConcatenatedSource:
     """Several sources one after another, such as training and validation data together."""
 
     def __init__(self, *sources: RandomAccessSource):
-        self._sources = sources
+        self.sources = sources
         self._starts = np.cumsum([0, *map(len, sources)])
 
     def __len__(self) -> int:
@@ -145,17 +146,17 @@ class ConcatenatedSource:
     def __getitem__(self, index: int) -> Record:
         index = range(len(self))[index]
         which = int(np.searchsorted(self._starts, index, side="right")) - 1
-        return self._sources[which][index - int(self._starts[which])]
+        return self.sources[which][index - int(self._starts[which])]
 
     def read_batch(self, indices: np.ndarray) -> Batch:
         """The records at `indices` (batch,), stacked."""
         which = np.searchsorted(self._starts, indices, side="right") - 1
         parts = [
-            read_batch(self._sources[source], indices[which == source] - self._starts[source])
+            read_batch(self.sources[source], indices[which == source] - self._starts[source])
             for source in np.unique(which)
         ]
         back = np.argsort(np.argsort(which, kind="stable"))
-        return _map(lambda *arrays: np.concatenate(arrays)[back], *parts)
+        return map_arrays(lambda *arrays: np.concatenate(arrays)[back], *parts)
 
 
 def read_batch(source: RandomAccessSource, indices: np.ndarray) -> Batch:
@@ -175,7 +176,7 @@ def read_batch(source: RandomAccessSource, indices: np.ndarray) -> Batch:
     else:
         records = [source[index] for index in indices.tolist()]
     records = [{"input": record["input"], "label": record["label"]} for record in records]
-    return _with_int32_labels(_map(lambda *arrays: np.stack(arrays), *records))
+    return _with_int32_labels(map_arrays(lambda *arrays: np.stack(arrays), *records))
 
 
 def check_dataset(dataset: Dataset) -> None:
@@ -208,14 +209,20 @@ def _check_fields(fields: Any, spec: FieldSpec, where: str) -> None:
         raise ValueError(f"{where}: fields {found}, but the specification has {sorted(expected)}")
     for name, channels in expected.items():
         array, shape = np.asarray(fields[name]), (*spec.grid.shape, channels)
+        if array.dtype == np.int8:
+            shape = (*shape, 2)
         if array.shape != shape:
             raise ValueError(f"{where}, {name}: shape {array.shape}, expected {shape}")
         spinless = spin_weight(name) == 0
-        if not (array.dtype.kind == "c" or (spinless and array.dtype.kind in "fu")) or (
-            array.dtype.kind == "u" and array.dtype != np.uint8
+        if not (
+            array.dtype == np.int8
+            or array.dtype.kind == "c"
+            or (spinless and (array.dtype.kind == "f" or array.dtype == np.uint8))
         ):
-            allowed = "uint8, float or complex" if spinless else "complex"
-            raise ValueError(f"{where}, {name}: dtype {array.dtype}, expected {allowed}")
+            allowed = "uint8, float, complex" if spinless else "complex"
+            raise ValueError(
+                f"{where}, {name}: dtype {array.dtype}, expected {allowed} or pairs of int8"
+            )
         if not np.isfinite(array).all():
             raise ValueError(f"{where}, {name}: values are not finite; clean the data first")
 
@@ -244,8 +251,8 @@ def _with_int32_labels(batch: Batch) -> Batch:
     return batch | {"label": batch["label"].astype(np.int32)}
 
 
-def _map(function: Callable[..., Any], *trees: Any) -> Any:
-    """Applies a function to the corresponding leaves of equally nested mappings."""
+def map_arrays(function: Callable[..., Any], *trees: Any) -> Any:
+    """Applies a function to the corresponding leaves of equally nested mappings: JAX's, without it."""
     if not isinstance(trees[0], Mapping):
         return function(*trees)
-    return {key: _map(function, *(tree[key] for tree in trees)) for key in trees[0]}
+    return {key: map_arrays(function, *(tree[key] for tree in trees)) for key in trees[0]}

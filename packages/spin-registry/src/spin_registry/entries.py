@@ -1,9 +1,10 @@
 """What a plugin registers: a name, and where the thing that it names can be imported from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from spin_registry.errors import UnknownNameError
 from spin_registry.frozen import FrozenMapping
 from spin_registry.targets import call_target, check_target
 
@@ -68,9 +69,12 @@ class DatasetEntry:
             loaded, not before, and called as `loader(**options)`.
         summary: what the dataset is, in one line.
         options: keyword arguments of the loader that differ from its defaults, immutable.
+        argument: the option that a name may carry after a colon: with "path",
+            `get_dataset("name:/some/where")` is this entry with the option path="/some/where". ""
+            where a name carries none.
 
     Raises:
-        ValueError: if the name or the loader is malformed.
+        ValueError: if the name, the loader or the argument is malformed.
         TypeError: if `summary` is not a string, or `options` not a mapping from names.
     """
 
@@ -78,9 +82,28 @@ class DatasetEntry:
     loader: str
     summary: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    argument: str = ""
 
     def __post_init__(self) -> None:
         _check(self, self.loader, "loader")
+        if self.argument and not self.argument.isidentifier():
+            raise ValueError(
+                f"DatasetEntry {self.name!r}: argument must be the name of an option, such as "
+                f"'path', not {self.argument!r}"
+            )
+
+    def with_argument(self, value: str) -> "DatasetEntry":
+        """The entry whose name carried `value` after a colon.
+
+        Raises:
+            UnknownNameError: if this entry takes none.
+        """
+        if not self.argument:
+            raise UnknownNameError(
+                f"dataset {self.name!r} takes nothing after a colon, but was given {value!r}; "
+                f"ask for {self.name!r}"
+            )
+        return replace(self, options={**self.options, self.argument: value})
 
     def load(self, **options: Any) -> Any:
         """Imports the loader and calls it.

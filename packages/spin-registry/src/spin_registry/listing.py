@@ -39,7 +39,8 @@ def describe(registry: Registry) -> dict[str, list[Row]]:
     return {
         "models": [_entry(r) | {"factory": r.entry.factory} for r in registry.models.registrations],
         "datasets": [
-            _entry(r) | {"loader": r.entry.loader} for r in registry.datasets.registrations
+            _entry(r) | {"loader": r.entry.loader, "argument": r.entry.argument}
+            for r in registry.datasets.registrations
         ],
         "conflicts": _conflicts(registry.models) + _conflicts(registry.datasets),
         "broken": [_origin(plugin) | {"error": plugin.reason} for plugin in registry.broken],
@@ -92,7 +93,8 @@ def _table(title: str, rows: list[Row]) -> str:
     cells = [(title, "DISTRIBUTION", "SUMMARY", "OPTIONS")]
     for row in rows:
         options = ", ".join(f"{name}={value!r}" for name, value in row["options"].items())
-        cells.append((row["name"], _release(row), row["summary"], options or "-"))
+        name = row["name"] + (f":{row['argument'].upper()}" if row.get("argument") else "")
+        cells.append((name, _release(row), row["summary"], options or "-"))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

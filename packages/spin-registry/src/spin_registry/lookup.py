@@ -31,13 +31,17 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def get_dataset(name: str) -> DatasetEntry:
-    """Looks a dataset up by its name.
+    """Looks a dataset up by its name, or by a name that carries an argument, "name:argument".
 
     Raises:
-        UnknownNameError: if no plugin registers the name.
+        UnknownNameError: if no plugin registers the name, or the entry takes no argument.
         NameConflictError: if it is registered more than once.
     """
-    return registry().datasets.get(name)
+    datasets = registry().datasets
+    plain, colon, argument = str(name).partition(":")
+    if colon and name not in datasets.names() and plain in datasets.names():
+        return datasets.get(plain).with_argument(argument)
+    return datasets.get(name)
 
 
 def broken_plugins() -> tuple[BrokenPlugin, ...]:

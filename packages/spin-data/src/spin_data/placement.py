@@ -1,0 +1,142 @@
+"""Where a source's records are held: in their files, or in memory."""
+
+import os
+import threading
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from spin_data.dataset import (
+    ArraySource,
+    Batch,
+    ConcatenatedSource,
+    RandomAccessSource,
+    Record,
+    map_arrays,
+    read_batch,
+)
+
+__all__ = ["InMemorySource", "place_source", "source_bytes"]
+
+PLACEMENTS = ("auto", "disk", "memory")
+
+_RECORDS_AT_A_TIME = 500
+_SHARE = 4  # of the machine's memory, what "auto" takes at most is the inverse
+
+
+class InMemorySource:
+    """Reads another source whole when the first batch is asked for, with a progress bar.
+
+    Reading a record from a file takes longer than its part in a training step on an accelerator. Single
+    records are read from the file until then.
+
+    Args:
+        source: what to read.
+        name: what the progress bar calls it.
+    """
+
+    def __init__(self, source: RandomAccessSource, name: str):
+        self.source = source
+        self.name = name
+        self._in_memory: ArraySource | None = None
+        self._lock = threading.Lock()  # threads that read ahead ask for batches at the same time
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> Record:
+        return (self._in_memory or self.source)[range(len(self))[index]]
+
+    def read_batch(self, indices: np.ndarray) -> Batch:
+        """The records at `indices` (batch,), stacked."""
+        return self.arrays().read_batch(indices)
+
+    def arrays(self) -> ArraySource:
+        """All records in memory, read now if they are not yet.
+
+        Raises:
+            ValueError: a record has other fields, shapes or dtypes than the first, or values that are
+                not finite.
+        """
+        with self._lock:
+            if self._in_memory is None:
+                self._in_memory = _read_all(self.source, self.name)
+            return self._in_memory
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker process gets the arrays where they are read, and a lock of its own.
+        return {key: value for key, value in vars(self).items() if key != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.Lock()
+
+
+def place_source(
+    source: RandomAccessSource, placement: str = "auto", name: str = "the dataset"
+) -> RandomAccessSource:
+    """Decides where a source's records are held.
+
+    Args:
+        source: any source.
+        placement: "disk", as the source has them; "memory", read whole at the first batch; "auto",
+            in memory if they take no more than a quarter of the machine's.
+        name: what a progress bar calls it.
+
+    Returns:
+        The source, or one that holds the same records in memory.
+
+    Raises:
+        ValueError: there is no such placement.
+    """
+    if placement not in PLACEMENTS:
+        raise ValueError(f"placement is {placement!r}, expected one of {', '.join(PLACEMENTS)}")
+    if placement == "auto":
+        fits = source_bytes(source) <= _total_memory() // _SHARE
+        placement = "memory" if fits else "disk"
+    if isinstance(source, ConcatenatedSource):
+        return ConcatenatedSource(*(place_source(part, placement, name) for part in source.sources))
+    if isinstance(source, ArraySource):
+        return source
+    if isinstance(source, InMemorySource):
+        return source if placement == "memory" else source.source
+    return InMemorySource(source, name) if placement == "memory" else source
+
+
+def source_bytes(source: RandomAccessSource) -> int:
+    """The bytes that all records of a source take in memory, judged by the first."""
+    sizes: list[int] = []
+    record = source[0]
+    map_arrays(
+        lambda array: sizes.append(np.asarray(array).nbytes),
+        {"input": record["input"], "label": record["label"]},
+    )
+    return len(source) * sum(sizes)
+
+
+def _read_all(source: RandomAccessSource, name: str) -> ArraySource:
+    size = len(source)
+    first = read_batch(source, np.arange(1))
+    whole = map_arrays(lambda array: np.empty((size, *array.shape[1:]), array.dtype), first)
+
+    def put(target: np.ndarray, array: np.ndarray, chunk: slice) -> None:
+        if array.shape[1:] != target.shape[1:] or array.dtype != target.dtype:
+            raise ValueError(
+                f"{name}: among records {chunk.start} to {chunk.stop - 1} one has shape "
+                f"{array.shape[1:]} and dtype {array.dtype}, the first has {target.shape[1:]} and "
+                f"{target.dtype}; all records must be alike"
+            )
+        target[chunk] = array
+
+    with tqdm(total=size, desc=f"Reading {name}", unit=" examples") as progress:
+        for start in range(0, size, _RECORDS_AT_A_TIME):
+            chunk = slice(start, min(start + _RECORDS_AT_A_TIME, size))
+            batch = read_batch(source, np.arange(chunk.start, chunk.stop))
+            map_arrays(lambda target, array, chunk=chunk: put(target, array, chunk), whole, batch)
+            progress.update(chunk.stop - chunk.start)
+    return ArraySource(whole["input"], whole["label"])
+
+
+def _total_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
