@@ -151,7 +151,7 @@ def check_line(line, words):
 
 
 def load_mnist(folder):
-    return spherical_mnist.load(rotated=False, data_dir=folder / "built", mnist_dir=folder)
+    return spherical_mnist.load(config="canonical", data_dir=folder / "built", mnist_dir=folder)
 
 
 def with_files(folder, magic=0x803, cut=None):

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import sphere_transforms
 import spherical_mnist
 import spin_registry as sr
-from spherical_mnist import InMemorySource, files, loader
-from spin_data import ArraySource, check_dataset, project_images, training_iterator
+from spherical_mnist import LARGEST_GRADIENT, files, loader
+from spin_data import check_dataset, decode_fields, project_gradients, project_images
 
 SIZES = {"train": 25, "validation": 5, "test": 7}
 
@@ -32,9 +33,9 @@ def fields_of(dataset):
     }
 
 
-@pytest.mark.parametrize("in_memory", [True, False])
-def test_canonical_shows_the_files_in_their_order(load, mnist, tmp_path, in_memory):
-    dataset = load(rotated=False, in_memory=in_memory)
+@pytest.mark.parametrize("placement", ["memory", "disk"])
+def test_canonical_shows_the_files_in_their_order(load, mnist, tmp_path, placement):
+    dataset = load(config="canonical", placement=placement)
     check_dataset(dataset)
     assert {split: len(source) for split, source in dataset.splits.items()} == SIZES
     images = mnist.arrays["train-images-idx3-ubyte"]
@@ -48,16 +49,16 @@ def test_canonical_shows_the_files_in_their_order(load, mnist, tmp_path, in_memo
         np.testing.assert_array_equal(fields, projected)
     labels = [dataset.splits["validation"][index]["label"] for index in range(5)]
     assert labels == [5, 6, 7, 8, 9]
-    assert (tmp_path / "tiny_mnist" / "canonical" / "1.0.0").is_dir()
+    assert (tmp_path / "tiny_mnist" / "canonical" / "1.1.0").is_dir()
     assert "tensorflow" not in sys.modules
 
 
 def test_rotated_is_the_same_wherever_it_is_built(load, tmp_path):
-    first = load(rotated=True, data_dir=tmp_path / "one")
-    second = load(rotated=True, data_dir=tmp_path / "two")
+    first = load(config="rotated", data_dir=tmp_path / "one")
+    second = load(config="rotated", data_dir=tmp_path / "two")
     check_dataset(first)
     fields, again = fields_of(first), fields_of(second)
-    canonical = fields_of(load(rotated=False))
+    canonical = fields_of(load(config="canonical"))
     for split in SIZES:
         np.testing.assert_array_equal(fields[split], again[split])
         assert (fields[split] != canonical[split]).any(axis=(1, 2)).all()
@@ -72,50 +73,68 @@ def test_another_process_that_is_done_first_does_no_harm(load, monkeypatch):
     def read_after_the_other(*arguments, **options):
         calls.append(arguments)
         if len(calls) == 1:
-            load(rotated=False)  # as another process would, between our start and our end
+            load(config="canonical")  # as another process would, between our start and our end
         return read(*arguments, **options)
 
     monkeypatch.setattr(files, "read_mnist", read_after_the_other)
-    dataset = load(rotated=False)
+    dataset = load(config="canonical")
     assert len(calls) == 2
     assert {split: len(source) for split, source in dataset.splits.items()} == SIZES
 
 
 def test_is_built_once(load, mnist, tmp_path, monkeypatch):
-    first = fields_of(load(rotated=False))
+    first = fields_of(load(config="canonical"))
     monkeypatch.setenv("SPIN_MNIST_DIR", str(tmp_path / "nowhere"))
-    again = fields_of(load(rotated=False))
+    again = fields_of(load(config="canonical"))
     np.testing.assert_array_equal(first["test"], again["test"])
     with pytest.raises(FileNotFoundError, match="set SPIN_MNIST_DIR or mnist_dir to a folder"):
-        load(rotated=True)
-    assert len(load(rotated=True, mnist_dir=mnist.folder).splits["test"]) == 7
+        load(config="rotated")
+    assert len(load(config="rotated", mnist_dir=mnist.folder).splits["test"]) == 7
 
 
-def test_memory_is_filled_when_the_first_batch_is_asked_for():
-    arrays = ArraySource({"spin_0": np.arange(1200.0).reshape(-1, 1, 1, 1)}, np.arange(1200) % 10)
-    reads = []
+def test_each_500_share_a_rotation_as_published(load, mnist, monkeypatch):
+    builder = loader.SphericalMnist
+    configs = {c.name: c for c in builder.BUILDER_CONFIGS}
+    assert configs["rotated_per_500"].images_per_rotation == 500
+    assert configs["rotated"].images_per_rotation == 1
 
-    class Counting:
-        def __len__(self):
-            return len(arrays)
+    class Built:
+        builder_config = configs["rotated_per_500"]
 
-        def __getitem__(self, index):
-            reads.append(index)
-            return arrays[index]
+    angles = [builder._angles(Built, index, count) for index, count in enumerate((50_000, 10_000, 10_000))]
+    poses = [len(np.unique(each, axis=1).T) for each in angles]
+    assert poses == [100, 20, 20]  # 120 poses of 60,000 images
+    for each in angles:
+        assert (each.reshape(3, -1, 500) == each.reshape(3, -1, 500)[..., :1]).all()
+    # And on the images: the first 25 of the small files all turn alike.
+    turn = tuple(np.repeat(angles[0][:, :1], 25, axis=1))
+    fields = fields_of(load(config="rotated_per_500"))
+    images = mnist.arrays["train-images-idx3-ubyte"][:25]
+    np.testing.assert_array_equal(fields["train"], np.rint(project_images(images, builder.GRID, turn)))
 
-    source = InMemorySource(Counting(), "a test")
-    assert source[-1]["input"]["spin_0"] == 1199
-    assert reads == [1199]
-    for _ in range(2):
-        batches = training_iterator(source, batch_size=1200, seed=0, num_threads=4)
-        batch = next(batches)
-        batches.close()
-        order = np.argsort(batch["input"]["spin_0"].ravel())
-        np.testing.assert_array_equal(batch["label"][order], np.arange(1200) % 10)
-    assert sorted(reads[2:]) == list(range(1200))
-    assert source[3]["label"] == 3
-    with pytest.raises(IndexError):
-        source[1200]
+
+@pytest.mark.parametrize("form", ["canonical", "rotated"])
+def test_vectors_are_the_gradients_turned_like_the_values(load, mnist, form):
+    dataset = load(config=f"vector_{form}")
+    check_dataset(dataset)
+    assert dict(dataset.input.channels) == {1: 1}
+    source = dataset.splits["train"]
+    record = source.read_batch(np.arange(25))
+    assert record["input"]["spin_1"].dtype == np.int8
+    found = np.asarray(decode_fields(record["input"])[1])[..., 0] * LARGEST_GRADIENT
+    builder = loader.SphericalMnist
+    angles = None
+    if form == "rotated":  # with the seeds of "rotated"
+        angles = sphere_transforms.random_euler_angles(np.random.default_rng((20201206, 0)), (25,))
+        images = mnist.arrays["train-images-idx3-ubyte"][:25]
+        values = fields_of(load(config="rotated"))["train"]
+        np.testing.assert_array_equal(values, np.rint(project_images(images, builder.GRID, angles)))
+    images = mnist.arrays["train-images-idx3-ubyte"][:25] / 255
+    expected = project_gradients(images, builder.GRID, angles)
+    difference = found - expected
+    step = LARGEST_GRADIENT / 254 + 1e-5
+    assert max(abs(difference.real).max(), abs(difference.imag).max()) <= step
+    assert abs(expected).max() < LARGEST_GRADIENT
 
 
 def test_the_readmes_example_runs(load):
@@ -131,9 +150,15 @@ def test_the_readmes_example_runs(load):
 def test_the_published_sizes_and_names():
     builder = spherical_mnist.SphericalMnist
     assert builder.name == "spherical_mnist"
-    assert set(builder.builder_configs) == {"canonical", "rotated"}
+    configs = {"canonical", "rotated", "rotated_per_500", "vector_canonical", "vector_rotated"}
+    assert set(builder.builder_configs) == configs
     assert builder.NUM_VALIDATION == 10_000
-    assert {"spherical_mnist/canonical", "spherical_mnist/rotated"} <= set(sr.dataset_names())
+    assert {f"spherical_mnist/{config}" for config in configs} <= set(sr.dataset_names())
+
+
+def test_an_unknown_configuration_is_refused(load):
+    with pytest.raises(ValueError, match="config is 'rotatde', expected one of canonical, rotated,"):
+        load(config="rotatde")
 
 
 def test_every_public_name_is_there():

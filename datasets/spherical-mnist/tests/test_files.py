@@ -79,6 +79,17 @@ def test_images_and_labels_belong_together(mnist, tmp_path):
         files.read_mnist(tmp_path, tmp_path, md5=dict.fromkeys(mnist.md5))
 
 
+def test_labels_out_of_range_are_named(mnist, tmp_path):
+    name = "t10k-labels-idx1-ubyte"
+    for path in mnist.folder.iterdir():
+        shutil.copy(path, tmp_path)
+    content = bytearray(gzip.decompress((tmp_path / f"{name}.gz").read_bytes()))
+    content[8 + 3] = 12
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(bytes(content)))
+    with pytest.raises(ValueError, match=f"{name}.gz: label 12 at record 3, expected digits from 0"):
+        files.read_mnist(tmp_path, tmp_path, md5=dict.fromkeys(mnist.md5))
+
+
 def test_downloads_from_the_first_mirror_that_has_it(mnist, tmp_path, monkeypatch):
     monkeypatch.delenv("SPIN_MNIST_DIR", raising=False)
     broken = tmp_path / "broken"

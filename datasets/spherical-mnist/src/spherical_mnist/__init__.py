@@ -1,4 +1,4 @@
-"""MNIST on the sphere: the digits around the south pole, or each turned by a random rotation.
+"""MNIST on the sphere: digits or their gradients, around the south pole or turned at random.
 
 Names load on first use, so that listing plugins imports neither tfds nor JAX.
 """
@@ -7,15 +7,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spherical_mnist.builder import SphericalMnist
+    from spherical_mnist.builder import LARGEST_GRADIENT, SphericalMnist
     from spherical_mnist.idx import read_idx
     from spherical_mnist.loader import load
-    from spherical_mnist.source import InMemorySource
 
-__all__ = ["InMemorySource", "SphericalMnist", "load", "read_idx"]
+__all__ = ["LARGEST_GRADIENT", "SphericalMnist", "load", "read_idx"]
 
 _MODULES = {
-    "InMemorySource": "source",
+    "LARGEST_GRADIENT": "builder",
     "SphericalMnist": "builder",
     "load": "loader",
     "read_idx": "idx",

@@ -2,21 +2,24 @@
 
 import spin_registry as sr
 
+_SUMMARIES = {
+    "canonical": "MNIST projected around the south pole",
+    "rotated": "MNIST projected, each image randomly rotated",
+    "rotated_per_500": "MNIST projected, each 500 images with one random rotation, as published",
+    "vector_canonical": "gradients of projected MNIST, a field of spin 1",
+    "vector_rotated": "gradients of projected MNIST, a field of spin 1, each randomly rotated",
+}
+
 
 @sr.hookimpl
 def register_datasets() -> list[sr.DatasetEntry]:
-    """The digits around the south pole, and each turned at random."""
+    """The digits and their gradients, around the south pole and turned at random."""
     return [
         sr.DatasetEntry(
-            "spherical_mnist/canonical",
+            f"spherical_mnist/{config}",
             "spherical_mnist.loader:load",
-            summary="MNIST projected around the south pole, 64x64; built on first use",
-            options={"rotated": False},
-        ),
-        sr.DatasetEntry(
-            "spherical_mnist/rotated",
-            "spherical_mnist.loader:load",
-            summary="MNIST projected and randomly rotated, 64x64; built on first use",
-            options={"rotated": True},
-        ),
+            summary=f"{summary}, 64x64; built on first use",
+            options={"config": config},
+        )
+        for config, summary in _SUMMARIES.items()
     ]

@@ -11,7 +11,8 @@ A source that can read many records at once also has `read_batch(indices)`, as `
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -55,11 +56,13 @@ class Dataset:
         input: the grid, and the number of channels per spin weight.
         output: `ClassSpec` where labels are classes, `FieldSpec` where they are fields.
         splits: a source per split, by name ("train", "validation", "test").
+        folder: where its files are, if it was built into some; with checksums.
     """
 
     input: FieldSpec
     output: ClassSpec | FieldSpec
     splits: Mapping[str, RandomAccessSource]
+    folder: Path | None = None
 
 
 def spin_name(spin: int) -> str:
@@ -175,8 +178,13 @@ def read_batch(source: RandomAccessSource, indices: np.ndarray) -> Batch:
         records = source.__getitems__(indices.tolist())
     else:
         records = [source[index] for index in indices.tolist()]
-    records = [{"input": record["input"], "label": record["label"]} for record in records]
-    return _with_int32_labels(map_arrays(lambda *arrays: np.stack(arrays), *records))
+    return stack_records(records)
+
+
+def stack_records(records: Sequence[Record]) -> Batch:
+    """Records, one or more, as one batch."""
+    both = [{"input": record["input"], "label": record["label"]} for record in records]
+    return _with_int32_labels(map_arrays(lambda *arrays: np.stack(arrays), *both))
 
 
 def check_dataset(dataset: Dataset) -> None:

@@ -1,0 +1,269 @@
+"""Builds that are killed, that meet each other, that run out of room, and files that are damaged."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import textwrap
+import time
+from hashlib import md5 as md5_of
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from spin_data.tfds_building import verify
+
+NUM_TRAIN, NUM_TEST = 9_000, 500
+
+BUILD = textwrap.dedent(
+    """
+    import json, os, sys, time, zlib
+
+    import numpy as np
+
+    import spherical_mnist.parts
+    from spherical_mnist import SphericalMnist, loader
+
+    spherical_mnist.parts._EXAMPLES = 500
+
+
+    class Small(SphericalMnist, skip_registration=True):
+        MD5 = json.loads(os.environ["SMALL_MD5"])
+        NUM_VALIDATION = 500
+
+
+    Small.__module__ = SphericalMnist.__module__
+    loader.SphericalMnist = Small
+    made = []
+    project = spherical_mnist.builder.project_images
+
+
+    def counted(images, *arguments):
+        made.append(len(images))
+        time.sleep(float(os.environ.get("SLOWLY", 0)))
+        return project(images, *arguments)
+
+
+    spherical_mnist.builder.project_images = counted
+    dataset = loader.load(config="canonical")
+    print("PROJECTED", sum(made))
+    for split, source in dataset.splits.items():
+        print("LENGTH", split, len(source))
+        records = source.read_batch(np.arange(len(source)))
+        content = records["input"]["spin_0"].tobytes() + records["label"].tobytes()
+        print("DIGEST", split, zlib.crc32(content))
+    """
+)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Enough images that a build takes a while; the folder, the script, and the checksums."""
+    folder = tmp_path_factory.mktemp("small")
+    generator, md5 = np.random.default_rng(0), {}
+    for prefix, size in (("train", NUM_TRAIN), ("t10k", NUM_TEST)):
+        images = np.zeros((size, 28, 28), np.uint8)
+        images[:, 8:20, 8:20] = generator.integers(0, 256, (size, 12, 12))
+        arrays = {"images-idx3": images, "labels-idx1": np.arange(size, dtype=np.uint8) % 10}
+        for kind, array in arrays.items():
+            name = f"{prefix}-{kind}-ubyte"
+            header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+            content = header + array.tobytes()
+            md5[name] = md5_of(content, usedforsecurity=False).hexdigest()
+            (folder / name).write_bytes(content)
+    script = folder / "build.py"
+    script.write_text(BUILD)
+    return SimpleNamespace(folder=folder, script=script, md5=json.dumps(md5))
+
+
+def start(small, target, **environment):
+    return subprocess.Popen(
+        [sys.executable, small.script],
+        env=os.environ
+        | {
+            "SPIN_MNIST_DIR": str(small.folder),
+            "TFDS_DATA_DIR": str(target),
+            "SMALL_MD5": small.md5,
+            "JAX_PLATFORMS": "cpu",
+        }
+        | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process):
+    """What it printed, by first words."""
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    words = [line.rsplit(" ", 1) for line in out.splitlines() if line.startswith(_SAID)]
+    return {key: int(value) for key, value in words}
+
+
+_SAID = ("PROJECTED", "LENGTH", "DIGEST")
+
+
+def digests(found):
+    """Checksums of what was read, by split. The files' own bytes depend on hashing."""
+    return {key: value for key, value in found.items() if key.startswith("DIGEST")}
+
+
+def versions(target):
+    folder = target / "small" / "canonical"
+    names = (path.name for path in folder.glob("*")) if folder.exists() else ()
+    return sorted(name for name in names if not name.startswith("."))
+
+
+@pytest.fixture(scope="module")
+def built(small, tmp_path_factory):
+    """An undisturbed build's folder of datasets."""
+    target = tmp_path_factory.mktemp("built")
+    found = finish(start(small, target))
+    sizes = {key: value for key, value in found.items() if not key.startswith("DIGEST")}
+    assert sizes == {
+        "PROJECTED": NUM_TRAIN + NUM_TEST,
+        "LENGTH train": NUM_TRAIN - 500,
+        "LENGTH validation": 500,
+        "LENGTH test": NUM_TEST,
+    }
+    return SimpleNamespace(folder=target, digests=digests(found))
+
+
+def test_a_build_leaves_the_dataset_and_nothing_else(built):
+    assert versions(built.folder) == ["1.1.0"]
+    folder = built.folder / "small" / "canonical" / "1.1.0"
+    assert verify(folder) == sum(
+        path.stat().st_size for path in folder.iterdir() if path.name != "checksums.json"
+    )
+
+
+def test_killed_half_way_it_leaves_nothing_whole_and_goes_on_from_there(small, built, tmp_path):
+    process = start(small, tmp_path, SLOWLY="0.3")
+    deadline = time.monotonic() + 120
+    parts = tmp_path / "small" / "canonical" / "parts.1.1.0"
+    while len(list(parts.glob("*.npy"))) < 6:
+        assert time.monotonic() < deadline and process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    left = versions(tmp_path)
+    assert "1.1.0" not in left
+    assert any(name.startswith("incomplete.") for name in left)
+    whole = len(list(parts.glob("*.npy")))
+    found = finish(start(small, tmp_path))
+    assert found["PROJECTED"] == NUM_TRAIN + NUM_TEST - 500 * whole
+    assert versions(tmp_path) == ["1.1.0"]
+    assert digests(found) == built.digests
+
+
+def test_killed_at_any_moment_a_later_build_is_whole(small, built, tmp_path):
+    generator = np.random.default_rng(5)
+    for _ in range(3):
+        process = start(small, tmp_path, SLOWLY="0.2")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=generator.uniform(2, 8))
+        process.kill()
+        process.communicate()
+    assert digests(finish(start(small, tmp_path))) == built.digests
+    assert versions(tmp_path) == ["1.1.0"]
+
+
+def test_of_two_builders_at_once_one_builds(small, built, tmp_path):
+    both = [finish(process) for process in [start(small, tmp_path, SLOWLY="0.1") for _ in range(2)]]
+    assert sorted(found["PROJECTED"] for found in both) == [0, NUM_TRAIN + NUM_TEST]
+    assert all(digests(found) == built.digests for found in both)
+    assert versions(tmp_path) == ["1.1.0"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX's")
+@pytest.mark.parametrize("largest", [1_000_000, 6_000_000])
+def test_a_full_disk_is_one_error_and_leaves_no_dataset(small, tmp_path, largest):
+    """No file may grow beyond a limit: the first fails a part, the second the record file."""
+    limited = (
+        "import resource, signal, runpy, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({largest}, {largest}))\n"
+        f"runpy.run_path({str(small.script)!r})\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", limited],
+        env=os.environ
+        | {
+            "SPIN_MNIST_DIR": str(small.folder),
+            "TFDS_DATA_DIR": str(tmp_path),
+            "SMALL_MD5": small.md5,
+            "JAX_PLATFORMS": "cpu",
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert process.returncode != 0
+    (last,) = [line for line in process.stderr.splitlines() if line.startswith("OSError: ")][-1:]
+    assert "canonical/1.1.0 cannot be built (" in last
+    assert "File too large" in last
+    assert "no half of it is left" in last
+    assert "TFDS_DATA_DIR" in last
+    assert "1.1.0" not in versions(tmp_path)
+    finish(start(small, tmp_path))
+    assert versions(tmp_path) == ["1.1.0"]
+
+
+def damaged(built, tmp_path, change):
+    """A copy of the dataset with the training file changed, opened; and the file."""
+    from spherical_mnist import SphericalMnist
+    from spin_data.tfds_building import prepare
+
+    target = tmp_path / "damaged"
+    shutil.copytree(built.folder, target)
+    (file,) = target.glob("**/*train.array_record*")
+    content = bytearray(file.read_bytes())
+    file.write_bytes(change(content))
+
+    class Small(SphericalMnist, skip_registration=True):
+        pass
+
+    Small.__module__ = SphericalMnist.__module__
+    return file, lambda: prepare(
+        lambda: Small(config="canonical", data_dir=target, file_format="array_record")
+    )
+
+
+def flipped(content):
+    content[len(content) // 2] ^= 0xFF
+    return content
+
+
+def test_a_corrupt_record_is_named(built, tmp_path):
+    file, open_it = damaged(built, tmp_path, flipped)
+    source = open_it()["train"]
+    bad = []
+    for index in range(len(source)):
+        try:
+            source[index]
+        except ValueError as error:
+            bad.append((index, str(error)))
+    assert 1 <= len(bad) < 20
+    index, message = bad[0]
+    assert f"{file}: record {index} cannot be read (" in message
+    assert f"delete the folder {file.parent}, and it is built anew" in message
+    with pytest.raises(ValueError, match=f"record {index} cannot be read"):
+        source.read_batch(np.arange(index - 5, index + 5))
+    assert len(source.read_batch(np.arange(index - 5, index))["label"]) == 5
+    with pytest.raises(ValueError, match="its content is not what was built"):
+        verify(file.parent)
+
+
+def test_a_file_cut_short_is_refused_when_opened(built, tmp_path):
+    file, open_it = damaged(built, tmp_path, lambda content: content[: len(content) // 2])
+    with pytest.raises(ValueError, match=f"{file}: it has .* bytes, was built with"):
+        open_it()
+    file.unlink()
+    with pytest.raises(ValueError, match=f"{file}: it is missing"):
+        open_it()
