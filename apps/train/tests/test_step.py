@@ -11,7 +11,7 @@ import pytest
 import spin_data
 from spin_train.evaluation import evaluate_source
 from spin_train.experiment import make_experiment
-from spin_train.optimizer import make_optimizer
+from spin_train.optimizer import make_optimizer, on_vectors
 from spin_train.sharding import data_mesh, replicate, shard_batch
 from spin_train.step import field_of, make_eval_step, score_gradients
 
@@ -157,3 +157,23 @@ def test_random_layers_draw_anew_at_every_step(config):
 
     assert loss_at(1) == loss_at(1)
     assert loss_at(1) != loss_at(2)
+
+
+def test_on_vectors_every_number_is_updated_as_leaf_by_leaf():
+    keys = jax.random.split(jax.random.key(3), 4)
+    params = {
+        "a": {"w": jax.random.normal(keys[0], (3, 4)), "b": jnp.float32(2.0)},
+        "c": jax.random.normal(keys[1], (2, 5), jnp.complex64),
+        "d": jax.random.normal(keys[2], (6,)),
+        "e": jax.random.normal(keys[3], (3,), jnp.complex64),
+    }
+    apart, together = optax.adam(0.1), on_vectors(optax.adam(0.1))
+    state, state_together = apart.init(params), together.init(params)
+    for step in range(3):
+        gradients = jax.tree.map(lambda leaf, step=step: (step + 1.0) * leaf * leaf, params)
+        expected, state = apart.update(gradients, state, params)
+        found, state_together = together.update(gradients, state_together, params)
+        assert jax.tree.structure(found) == jax.tree.structure(expected)
+        jax.tree.map(np.testing.assert_array_equal, found, expected)
+    sizes = sorted(leaf.size for leaf in jax.tree.leaves(state_together))
+    assert sizes == [1, 13, 13, 19, 19]

@@ -86,7 +86,9 @@ def test_each_500_share_a_rotation_as_published(load, mnist, monkeypatch):
     class Built:
         builder_config = configs["rotated_per_500"]
 
-    angles = [builder._angles(Built, index, count) for index, count in enumerate((50_000, 10_000, 10_000))]
+    angles = [
+        builder._angles(Built, index, count) for index, count in enumerate((50_000, 10_000, 10_000))
+    ]
     poses = [len(np.unique(each, axis=1).T) for each in angles]
     assert poses == [100, 20, 20]  # 120 poses of 60,000 images
     for each in angles:
@@ -96,7 +98,9 @@ def test_each_500_share_a_rotation_as_published(load, mnist, monkeypatch):
     assert len(np.unique(turn, axis=1).T) == 1
     fields = fields_of(load(config="rotated_per_500"))
     images = mnist.arrays["train-images-idx3-ubyte"][:25]
-    np.testing.assert_array_equal(fields["train"], np.rint(project_images(images, builder.GRID, turn)))
+    np.testing.assert_array_equal(
+        fields["train"], np.rint(project_images(images, builder.GRID, turn))
+    )
 
 
 @pytest.mark.parametrize("form", ["canonical", "rotated"])
@@ -143,7 +147,9 @@ def test_the_published_sizes_and_names():
 
 
 def test_an_unknown_configuration_is_refused(load):
-    with pytest.raises(ValueError, match="config is 'rotatde', expected one of canonical, rotated,"):
+    with pytest.raises(
+        ValueError, match="config is 'rotatde', expected one of canonical, rotated,"
+    ):
         load(config="rotatde")
 
 

@@ -86,7 +86,9 @@ def test_labels_out_of_range_are_named(mnist, tmp_path):
     content = bytearray(gzip.decompress((tmp_path / f"{name}.gz").read_bytes()))
     content[8 + 3] = 12
     (tmp_path / f"{name}.gz").write_bytes(gzip.compress(bytes(content)))
-    with pytest.raises(ValueError, match=f"{name}.gz: label 12 at record 3, expected digits from 0"):
+    with pytest.raises(
+        ValueError, match=f"{name}.gz: label 12 at record 3, expected digits from 0"
+    ):
         files.read_mnist(tmp_path, tmp_path, md5=dict.fromkeys(mnist.md5))
 
 

@@ -132,7 +132,10 @@ IMAGE = np.zeros((4, 4, 1), np.float32)
         ([{"input": {"spin0": IMAGE}, "label": 0}], r"input: fields \['spin0'\].*\['spin_0'\]"),
         ([{"input": IMAGE, "label": 0}], "input: fields ndarray"),
         (source_of(IMAGE[..., 0]), r"spin_0: shape \(4, 4\), expected \(4, 4, 1\)"),
-        (source_of(IMAGE.astype(int)), "dtype int64, expected uint8, float, complex or pairs of int8"),
+        (
+            source_of(IMAGE.astype(int)),
+            "dtype int64, expected uint8, float, complex or pairs of int8",
+        ),
         (source_of(IMAGE.astype(np.uint16)), "dtype uint16, expected uint8"),
         (source_of(IMAGE + np.inf), "not finite"),
         (source_of(IMAGE, 3), r"label 3, expected one in \[0, 3\)"),

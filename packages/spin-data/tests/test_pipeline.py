@@ -108,7 +108,9 @@ def test_one_process_and_four_see_the_same_examples_with_the_same_rotations():
         np.testing.assert_array_equal(alone, shared)
 
 
-@given(step=st.integers(0, 400), before=st.sampled_from([1, 2, 3]), after=st.sampled_from([1, 2, 3]))
+@given(
+    step=st.integers(0, 400), before=st.sampled_from([1, 2, 3]), after=st.sampled_from([1, 2, 3])
+)
 @settings(max_examples=25, deadline=None)
 def test_stopped_anywhere_the_sequence_goes_on_with_any_number_of_processes(step, before, after):
     labels, turns = stream(step, 6, before)
@@ -123,7 +125,11 @@ def test_rotations_are_new_every_time_and_uniform():
     turns, labels = turns.reshape(-1, 3), labels.ravel()
     assert turns.dtype == np.float32
     assert len(np.unique(turns, axis=0)) == len(turns)
-    for values in (turns[:, 0] / (2 * np.pi), (np.cos(turns[:, 1]) + 1) / 2, turns[:, 2] / 2 / np.pi):
+    for values in (
+        turns[:, 0] / (2 * np.pi),
+        (np.cos(turns[:, 1]) + 1) / 2,
+        turns[:, 2] / 2 / np.pi,
+    ):
         assert stats.kstest(values, "uniform").pvalue > 1e-3
     # Nor do examples drawn at one step share theirs, or one rotation depend on the example.
     assert abs(np.corrcoef(labels, turns[:, 0])[0, 1]) < 0.06

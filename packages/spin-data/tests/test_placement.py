@@ -112,7 +112,10 @@ def test_values_that_are_not_finite_are_refused():
 
 
 def test_placement_by_choice_and_by_size(monkeypatch):
-    on_disk, arrays = Counting(records_of(7)), ArraySource({"spin_0": np.zeros((7, 4, 4, 1))}, np.ones(7, int))
+    on_disk, arrays = (
+        Counting(records_of(7)),
+        ArraySource({"spin_0": np.zeros((7, 4, 4, 1))}, np.ones(7, int)),
+    )
     assert source_bytes(on_disk) == 7 * (4 * 4 * 4 + 8)
     assert place_source(on_disk, "disk") is on_disk
     held = place_source(on_disk, "memory")

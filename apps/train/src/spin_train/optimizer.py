@@ -1,8 +1,12 @@
 """The optimizer: Adam on real and complex parameters."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
+
+PyTree = Any
 
 
 def make_optimizer(
@@ -28,4 +32,49 @@ def make_optimizer(
                 weight_decay, mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1, params)
             )
         )
-    return optax.chain(*steps, optax.adam(lambda count: schedule(count + 1)))
+    return optax.chain(*steps, on_vectors(optax.adam(lambda count: schedule(count + 1))))
+
+
+def on_vectors(elementwise: optax.GradientTransformation) -> optax.GradientTransformation:
+    """Applies a transformation to all parameters of one dtype at once, laid end to end.
+
+    Adam treats every number alike; leaf by leaf it is some ten small operations for each of a hundred
+    arrays, each compiled and started on its own.
+
+    Args:
+      elementwise: a transformation of which every number's update depends on that number alone.
+
+    Returns:
+      The same transformation, whose state holds one vector for each dtype.
+    """
+
+    def init(params: PyTree) -> Any:
+        return elementwise.init(_vectors(params))
+
+    def update(updates: PyTree, state: Any, params: PyTree | None = None) -> tuple[PyTree, Any]:
+        vectors = None if params is None else _vectors(params)
+        new, state = elementwise.update(_vectors(updates), state, vectors)
+        return _like(updates, new), state
+
+    return optax.GradientTransformation(init, update)
+
+
+def _vectors(tree: PyTree) -> dict[str, jax.Array]:
+    """The leaves end to end, by dtype."""
+    leaves: dict[str, list[jax.Array]] = {}
+    for leaf in jax.tree.leaves(tree):
+        leaves.setdefault(str(leaf.dtype), []).append(jnp.ravel(leaf))
+    return {dtype: jnp.concatenate(parts) for dtype, parts in sorted(leaves.items())}
+
+
+def _like(tree: PyTree, vectors: dict[str, jax.Array]) -> PyTree:
+    """The vectors' numbers as leaves of the tree's shapes; the inverse of `_vectors`."""
+    offsets = dict.fromkeys(vectors, 0)
+
+    def take(leaf: jax.Array) -> jax.Array:
+        dtype = str(leaf.dtype)
+        start = offsets[dtype]
+        offsets[dtype] = start + leaf.size
+        return vectors[dtype][start : start + leaf.size].reshape(leaf.shape)
+
+    return jax.tree.map(take, tree)

@@ -131,9 +131,7 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
             "test": mnist["test"],
         }
         return {
-            split: self._generate_examples(
-                split, *arrays, self._angles(index, len(arrays[0]))
-            )
+            split: self._generate_examples(split, *arrays, self._angles(index, len(arrays[0])))
             for index, (split, arrays) in enumerate(splits.items())
         }
 
@@ -154,7 +152,9 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
             if self.spin:
                 gradients = project_gradients(images[chunk], self.GRID, turn)
                 return encode_complex(gradients[..., None] / (255 * LARGEST_GRADIENT))
-            return np.rint(project_images(images[chunk], self.GRID, turn)).astype(np.uint8)[..., None]
+            return np.rint(project_images(images[chunk], self.GRID, turn)).astype(np.uint8)[
+                ..., None
+            ]
 
         for start, fields in self._parts.each(split, len(images), project):
             for key, (field, label) in enumerate(zip(fields, labels[start:], strict=False), start):

@@ -69,7 +69,9 @@ class Parts:
 
     def _part(self, name: str, chunk: slice, make: Callable[[slice], np.ndarray]) -> np.ndarray:
         path = self._folder / f"{name}-{chunk.start:06d}-{chunk.stop:06d}.npy"
-        with contextlib.suppress(OSError, ValueError, EOFError):  # not there, or no array: made anew
+        with contextlib.suppress(
+            OSError, ValueError, EOFError
+        ):  # not there, or no array: made anew
             return np.load(path, allow_pickle=False)
         array = make(chunk)
         content = io.BytesIO()  # np.save to a file itself would hide why a write fails

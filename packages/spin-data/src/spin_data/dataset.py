@@ -125,14 +125,18 @@ class ArraySource:
         return len(next(iter(self.fields.values())))
 
     def __getitem__(self, index: int) -> Record:
-        record = map_arrays(lambda array: array[index], {"input": self.fields, "label": self.labels})
+        record = map_arrays(
+            lambda array: array[index], {"input": self.fields, "label": self.labels}
+        )
         if not isinstance(self.labels, Mapping):
             record["label"] = int(record["label"])
         return record
 
     def read_batch(self, indices: np.ndarray) -> Batch:
         """The records at `indices` (batch,), stacked."""
-        batch = map_arrays(lambda array: array[indices], {"input": self.fields, "label": self.labels})
+        batch = map_arrays(
+            lambda array: array[indices], {"input": self.fields, "label": self.labels}
+        )
         return _with_int32_labels(batch)
 
 
