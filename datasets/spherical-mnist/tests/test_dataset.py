@@ -11,7 +11,7 @@ import pytest
 import sphere_transforms
 import spherical_mnist
 import spin_registry as sr
-from spherical_mnist import LARGEST_GRADIENT, files, loader
+from spherical_mnist import LARGEST_GRADIENT, loader
 from spin_data import check_dataset, decode_fields, project_gradients, project_images
 
 SIZES = {"train": 25, "validation": 5, "test": 7}

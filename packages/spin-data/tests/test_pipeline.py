@@ -155,7 +155,8 @@ def test_worker_processes_read_the_same(tmp_path):
                     return 50
 
                 def __getitem__(self, index):
-                    return {"input": {"spin_0": np.full((4, 4, 1), index, np.uint8)}, "label": index}
+                    return {"input": {"spin_0": np.full((4, 4, 1), index, np.uint8)}, "label":
+                    index}
 
 
             def read(**options):

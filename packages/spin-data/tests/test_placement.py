@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sphere_transforms import EquiangularGrid
 from spin_data import (
     ArraySource,
     ConcatenatedSource,
@@ -11,14 +12,13 @@ from spin_data import (
     check_dataset,
     decode_fields,
     encode_complex,
-    placement,
     place_source,
+    placement,
     read_batch,
     source_bytes,
     training_iterator,
 )
 from spin_registry import ClassSpec, FieldSpec
-from sphere_transforms import EquiangularGrid
 
 RNG = np.random.default_rng(0)
 
@@ -61,7 +61,7 @@ def test_complex_values_come_back_from_bytes_to_half_a_step():
 
 @pytest.mark.parametrize("value", [1.1, -3j, np.nan, np.inf])
 def test_what_does_not_fit_into_bytes_is_refused(value):
-    with pytest.raises(ValueError, match="parts reach .*, expected at most 1"):
+    with pytest.raises(ValueError, match=r"parts reach .*, expected at most 1"):
         encode_complex(np.array([0.5, value]))
 
 
@@ -100,7 +100,7 @@ def test_records_that_differ_from_the_first_are_refused():
     records = records_of(1100)
     for record in records[1000:]:
         record["input"]["spin_0"] = record["input"]["spin_0"].astype(np.float64)
-    with pytest.raises(ValueError, match="a test: among records 1000 to 1099 one has .* float64"):
+    with pytest.raises(ValueError, match=r"a test: among records 1000 to 1099 one has .* float64"):
         InMemorySource(records, "a test").arrays()
 
 

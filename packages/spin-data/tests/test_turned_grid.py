@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 import sphere_transforms
-from spin_data import project_gradients, project_images, sample_scalar, sample_vector
 from sphere_transforms import EquiangularGrid, GaussLegendreGrid, random_euler_angles
+from spin_data import project_gradients, project_images, sample_scalar, sample_vector
 
 GRID = EquiangularGrid(16)
 RNG = np.random.default_rng(0)

@@ -38,8 +38,8 @@ def make_optimizer(
 def on_vectors(elementwise: optax.GradientTransformation) -> optax.GradientTransformation:
     """Applies a transformation to all parameters of one dtype at once, laid end to end.
 
-    Adam treats every number alike; leaf by leaf it is some ten small operations for each of a hundred
-    arrays, each compiled and started on its own.
+    Adam treats every number alike; leaf by leaf it is some ten small operations for each of a
+    hundred arrays, each compiled and started on its own.
 
     Args:
       elementwise: a transformation of which every number's update depends on that number alone.

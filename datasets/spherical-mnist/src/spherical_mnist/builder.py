@@ -34,7 +34,8 @@ class SphericalMnistConfig(tfds.core.BuilderConfig):  # type: ignore[misc]
     """One form of the dataset.
 
     Attributes:
-        images_per_rotation: how many images, one after another, share a rotation; 0 for none turned.
+        images_per_rotation: how many images, one after another, share a rotation; 0 for none
+            turned.
         gradient: the image's gradient, a field of spin 1, instead of its values.
     """
 
@@ -66,8 +67,8 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
         ),
         SphericalMnistConfig(
             name="rotated_per_500",
-            description="Each 500 turned by one random rotation, as in the published data: 120 poses "
-            "in training and validation, 20 in testing.",
+            description="Each 500 turned by one random rotation, as in the published data: 120 "
+            "poses in training and validation, 20 in testing.",
             images_per_rotation=500,
         ),
         SphericalMnistConfig(

@@ -78,8 +78,8 @@ def _read_pair(
     if (wrong := np.flatnonzero(labels > 9)).size:
         name = next(name for name in paths if prefix in name and "labels" in name)
         raise ValueError(
-            f"{paths[name]}: label {labels[wrong[0]]} at record {wrong[0]}, expected digits from 0 to 9; "
-            "fetch the file anew"
+            f"{paths[name]}: label {labels[wrong[0]]} at record {wrong[0]}, expected digits from 0 "
+            "to 9; fetch the file anew"
         )
     return images, labels
 

@@ -31,16 +31,16 @@ def load(
             records as they are needed, "auto" for memory where it is large enough.
 
     Returns:
-        50,000, 10,000 and 10,000 examples in "train", "validation" and "test", and ten classes: uint8
-        (64, 64, 1) of spin 0, or int8 (64, 64, 1, 2) of spin 1: gradients per radian of images in
-        [0, 1], divided by `LARGEST_GRADIENT`.
+        50,000, 10,000 and 10,000 examples in "train", "validation" and "test", and ten classes:
+        uint8 (64, 64, 1) of spin 0, or int8 (64, 64, 1, 2) of spin 1: gradients per radian of
+        images in [0, 1], divided by `LARGEST_GRADIENT`.
 
     Raises:
         FileNotFoundError: the folder lacks one of MNIST's files.
         ConnectionError: MNIST cannot be downloaded.
         OSError: the dataset cannot be written.
-        ValueError: a file of MNIST's, or of the built dataset, is not what it should be; or there is
-            no such configuration.
+        ValueError: a file of MNIST's, or of the built dataset, is not what it should be; or there
+            is no such configuration.
     """
     if config not in SphericalMnist.builder_configs:
         raise ValueError(

@@ -1,7 +1,7 @@
 """The work of a build in parts, made by threads and kept on disk until the build is done.
 
-A build that is broken off goes on from the parts that are there. Each is written under another name and
-renamed, so that it is whole or not there.
+A build that is broken off goes on from the parts that are there. Each is written under another name
+and renamed, so that it is whole or not there.
 """
 
 import contextlib

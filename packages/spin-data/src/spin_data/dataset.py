@@ -3,9 +3,9 @@
 A record is `{"input": {"spin_0": array}, "label": label}`: per spin weight one array with axes
 (latitude, longitude, channel), and the label, an integer for a classification task or a mapping of
 fields like the input for a dense one. Spin 0 may be uint8, float or complex; other spins are
-complex. Bytes stay bytes on their way to the device, a quarter of the traffic, and whoever trains makes
-them numbers there (`decode_fields`): **uint8 means [0, 1] times 255**, and int8, with a last axis of
-(real, imaginary), complex values whose parts are in [-1, 1], times 127.
+complex. Bytes stay bytes on their way to the device, a quarter of the traffic, and whoever trains
+makes them numbers there (`decode_fields`): **uint8 means [0, 1] times 255**, and int8, with a last
+axis of (real, imaginary), complex values whose parts are in [-1, 1], times 127.
 
 A source that can read many records at once also has `read_batch(indices)`, as `ArraySource` does.
 """
@@ -264,7 +264,7 @@ def _with_int32_labels(batch: Batch) -> Batch:
 
 
 def map_arrays(function: Callable[..., Any], *trees: Any) -> Any:
-    """Applies a function to the corresponding leaves of equally nested mappings: JAX's, without it."""
+    """Applies a function to the corresponding leaves of equally nested mappings."""
     if not isinstance(trees[0], Mapping):
         return function(*trees)
     return {key: map_arrays(function, *(tree[key] for tree in trees)) for key in trees[0]}

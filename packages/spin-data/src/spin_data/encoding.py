@@ -1,8 +1,9 @@
 """Fields as bytes, for storage and the way to the device, and back to numbers on it.
 
-Real values of spin 0 in [0, 1] are held as uint8, times 255. Complex values whose parts lie in [-1, 1]
-are held as int8, times 127, with a last axis of (real, imaginary): two bytes where complex64 takes
-eight. Rounding is at most half a step: 1/510 of a real value, 1/254 of a part of a complex one.
+Real values of spin 0 in [0, 1] are held as uint8, times 255. Complex values whose parts lie in [-1,
+1] are held as int8, times 127, with a last axis of (real, imaginary): two bytes where complex64
+takes eight. Rounding is at most half a step: 1/510 of a real value, 1/254 of a part of a complex
+one.
 """
 
 from collections.abc import Mapping
@@ -32,8 +33,8 @@ def encode_complex(values: np.ndarray) -> np.ndarray:
     parts = np.stack([values.real, values.imag], -1)
     if not (np.abs(parts) <= 1).all():  # so that nan is refused, too
         raise ValueError(
-            f"encode_complex: parts reach {np.abs(parts).max():.4g}, expected at most 1; divide by a "
-            "constant first"
+            f"encode_complex: parts reach {np.abs(parts).max():.4g}, expected at most 1; divide by "
+            "a constant first"
         )
     return np.rint(127 * parts).astype(np.int8)
 
@@ -42,8 +43,8 @@ def decode_fields(fields: Mapping[str, Any]) -> dict[int, jax.Array]:
     """A batch's input as a field, on the device.
 
     Args:
-        fields: spin name to array (batch, lat, long, channel): uint8, int8 with a last axis of 2, or
-            float or complex values, which stay as they are. May be traced.
+        fields: spin name to array (batch, lat, long, channel): uint8, int8 with a last axis of 2,
+            or float or complex values, which stay as they are. May be traced.
 
     Returns:
         Spin weight to array (batch, lat, long, channel): float32 for uint8, complex64 for int8.

@@ -1,9 +1,9 @@
 """From a source to batches: order, rotations, sharding over processes, threads that read ahead.
 
 The order of the examples, and the rotation of each, are functions of (seed, position) alone.
-`batch_size` is that of the global batch; each of `process_count` processes reads one contiguous block of
-it, so the processes' local batches, put one after another, are the single process's batch, whatever
-their number.
+`batch_size` is that of the global batch; each of `process_count` processes reads one contiguous
+block of it, so the processes' local batches, put one after another, are the single process's batch,
+whatever their number.
 """
 
 import functools
@@ -47,12 +47,12 @@ def training_iterator(
         process_count: the number of processes; must divide `batch_size`.
         start_step: the step whose batch comes first, to resume exactly where a run stopped, with
             the same number of processes or another.
-        rotate: add a rotation for each example, drawn uniformly from SO(3) anew each time that it is
-            seen, to be applied to the fields on the device: "rotation", float32 (local batch, 3), ZYZ
-            Euler angles in radians.
+        rotate: add a rotation for each example, drawn uniformly from SO(3) anew each time that it
+            is seen, to be applied to the fields on the device: "rotation", float32 (local batch,
+            3), ZYZ Euler angles in radians.
         num_threads: threads that read ahead, in each worker if there are any; 0 reads on demand.
-        num_workers: processes that read ahead, in place of this one; worth their seconds of starting
-            where a record takes long to make. The program's main module must be guarded by
+        num_workers: processes that read ahead, in place of this one; worth their seconds of
+            starting where a record takes long to make. The program's main module must be guarded by
             `if __name__ == "__main__"`, as multiprocessing asks for.
 
     Returns:
@@ -153,7 +153,7 @@ def _rotations(seed: int, step: int, batch_size: int) -> np.ndarray:
 
 
 def _parse_absl_flags() -> None:
-    """grain's workers read absl's flags, which a program that is not absl's has not parsed."""
+    """Grain's workers read absl's flags, which a program that is not absl's has not parsed."""
     from absl import flags
 
     if not flags.FLAGS.is_parsed():

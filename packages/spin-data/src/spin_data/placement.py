@@ -28,8 +28,8 @@ _SHARE = 4  # of the machine's memory, what "auto" takes at most is the inverse
 class InMemorySource:
     """Reads another source whole when the first batch is asked for, with a progress bar.
 
-    Reading a record from a file takes longer than its part in a training step on an accelerator. Single
-    records are read from the file until then.
+    Reading a record from a file takes longer than its part in a training step on an accelerator.
+    Single records are read from the file until then.
 
     Args:
         source: what to read.
@@ -56,8 +56,8 @@ class InMemorySource:
         """All records in memory, read now if they are not yet.
 
         Raises:
-            ValueError: a record has other fields, shapes or dtypes than the first, or values that are
-                not finite.
+            ValueError: a record has other fields, shapes or dtypes than the first, or values that
+                are not finite.
         """
         with self._lock:
             if self._in_memory is None:

@@ -62,10 +62,10 @@ def project_gradients(
 ) -> np.ndarray:
     """The surface gradient of projected images, a tangent vector field, each turned by a rotation.
 
-    The planar gradient (u_X, u_Y) is the central difference at a pixel, pixels beyond the image being zero,
-    interpolated bilinearly as values are. The sphere's is grad f = u_X grad X + u_Y grad Y, of length
-    |grad u| at the south pole, where the projection is true to scale, up to 2 |grad u| at the
-    equator. A rotation turns positions and components.
+    The planar gradient (u_X, u_Y) is the central difference at a pixel, pixels beyond the image
+    being zero, interpolated bilinearly as values are. The sphere's is grad f = u_X grad X + u_Y
+    grad Y, of length |grad u| at the south pole, where the projection is true to scale, up to 2
+    |grad u| at the equator. A rotation turns positions and components.
 
     Args:
         images: as `project_images` takes them.
@@ -94,8 +94,8 @@ def project_gradients(
 class _Stencil(NamedTuple):
     """Where points of the sphere take their values, from images laid flat with their margins.
 
-    One stencil of one sphere serves all images where nothing turns. Turned, a chunk's spheres are laid
-    end to end, and so are its images.
+    One stencil of one sphere serves all images where nothing turns. Turned, a chunk's spheres are
+    laid end to end, and so are its images.
     """
 
     shared: bool  # by all images; else there is a sphere for each

@@ -1,8 +1,8 @@
 """Datasets that tensorflow-datasets builds: once, by one builder at a time, whole or not at all.
 
-tfds writes into a folder of another name and renames it at the end, so what has its name is whole. Here
-are added: a lock, so that a second builder waits for the first and takes what it made; the removal of what
-a killed builder left; and checksums, so that later damage is found and named.
+tfds writes into a folder of another name and renames it at the end, so what has its name is whole.
+Here are added: a lock, so that a second builder waits for the first and takes what it made; the
+removal of what a killed builder left; and checksums, so that later damage is found and named.
 
 Needs `pip install "spin-data[tfds]"`, which does not install TensorFlow.
 """
@@ -32,8 +32,8 @@ def prepare(make_builder: Callable[[], Any]) -> dict[str, RandomAccessSource]:
 
     Args:
         make_builder: makes the `tfds.core.GeneratorBasedBuilder`, with
-            `file_format="array_record"`. It is called again once the lock is held, because a builder
-            knows only what was there when it was made.
+            `file_format="array_record"`. It is called again once the lock is held, because a
+            builder knows only what was there when it was made.
 
     Returns:
         The split's sources by name.
@@ -142,8 +142,8 @@ def _build(builder: Any, download_config: Any, folder: Path) -> None:
         if folder.is_dir() or isinstance(error, FileNotFoundError | ConnectionError):
             raise
         raise OSError(
-            f"{folder} cannot be built ({' '.join(str(error).split())}); no half of it is left. See that "
-            "the disk has room and may be written to, or choose another with TFDS_DATA_DIR"
+            f"{folder} cannot be built ({' '.join(str(error).split())}); no half of it is left. "
+            "See that the disk has room and may be written to, or choose another with TFDS_DATA_DIR"
         ) from error
 
 

@@ -1,8 +1,9 @@
 """Where a turned sphere takes its values from: the geometry of rotating what is not band-limited.
 
-A function f on the sphere, turned actively by R, is f'(x) = f(R^-1 x); a tangent vector field, turned,
-is V'(x) = R V(R^-1 x). So every point x of a grid looks up the direction R^T x, and a vector found
-there is measured along the directions R^T e_theta and R^T e_phi, which are the frame of x turned
+A function f on the sphere, turned actively by R, is f'(x) = f(R^-1 x); a tangent vector field,
+turned, is V'(x) = R V(R^-1 x). So every point x of a grid looks up the direction R^T x, and a
+vector found there is measured along the directions R^T e_theta and R^T e_phi, which are the frame
+of x turned
 back: V'(x) . e = V(R^T x) . (R^T e).
 """
 
@@ -73,8 +74,8 @@ def directions_and_frames(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """A ring grid's points as unit vectors, and e_theta + i e_phi there.
 
     Returns:
-        float64 (3, point) and complex128 (3, point). At a pole each longitude has a frame of its own,
-        the limit along its meridian, as the transforms have it.
+        float64 (3, point) and complex128 (3, point). At a pole each longitude has a frame of its
+        own, the limit along its meridian, as the transforms have it.
     """
     theta, phi = np.meshgrid(grid.colatitudes, grid.longitudes, indexing="ij")
     theta, phi = theta.ravel(), phi.ravel()
