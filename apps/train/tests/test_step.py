@@ -9,11 +9,12 @@ import optax
 import pytest
 
 import spin_data
+from spin_train.device_pipeline import DevicePipeline
 from spin_train.evaluation import evaluate_source
 from spin_train.experiment import make_experiment
 from spin_train.optimizer import make_optimizer, on_vectors
 from spin_train.sharding import data_mesh, replicate, shard_batch
-from spin_train.step import field_of, make_eval_step, score_gradients
+from spin_train.step import make_eval_step, score_gradients
 
 
 def one_batch(experiment, size):
@@ -100,7 +101,7 @@ def test_every_example_counts_once(config, pad, expected):
         parts.params,
         parts.batch_stats,
         parts.constants,
-        field_of({"input": jax.tree.map(jnp.asarray, whole["input"])}),
+        spin_data.decode_fields(whole["input"]),
         step=None,
     )
     log_probabilities = np.asarray(jax.nn.log_softmax(logits))
@@ -131,13 +132,14 @@ def test_padding_may_be_anything(config):
 
 
 def test_bytes_become_the_unit_interval():
-    batch = {
-        "input": {
-            "spin_0": jnp.asarray([0, 51, 255], jnp.uint8),
-            "spin_-1": jnp.asarray([1j], jnp.complex64),
+    field, _ = DevicePipeline()(
+        {
+            "input": {
+                "spin_0": jnp.asarray([0, 51, 255], jnp.uint8),
+                "spin_-1": jnp.asarray([1j], jnp.complex64),
+            }
         }
-    }
-    field = field_of(batch)
+    )
     np.testing.assert_allclose(field[0], [0, 0.2, 1], rtol=1e-6)
     assert field[0].dtype == jnp.float32
     assert field[-1].dtype == jnp.complex64

@@ -131,6 +131,12 @@ def _check_ranges(config: ml_collections.ConfigDict) -> None:
             f"not {config.learning_rate_schedule!r}"
             f"{nearest(config.learning_rate_schedule, schedules)}"
         )
+    placements = ("auto", "disk", "memory", "device")
+    if config.data_placement not in placements:
+        raise ConfigurationError(
+            f"data_placement is one of {', '.join(placements)}, not {config.data_placement!r}"
+            f"{nearest(config.data_placement, placements)}"
+        )
     positive = (
         "num_epochs",
         "per_device_batch_size",
@@ -144,7 +150,14 @@ def _check_ranges(config: ml_collections.ConfigDict) -> None:
     for key in ("num_train_steps", "num_eval_steps"):
         if config[key] < 1 and config[key] != -1:
             raise ConfigurationError(f"{key} must be -1 or at least 1, got {config[key]}")
-    for key in ("learning_rate", "weight_decay", "warmup_epochs", "seed"):
+    for key in (
+        "learning_rate",
+        "weight_decay",
+        "warmup_epochs",
+        "seed",
+        "data_threads",
+        "data_workers",
+    ):
         if not config[key] >= 0:  # so that nan is refused, too
             raise ConfigurationError(f"{key} must not be negative, got {config[key]}")
     if config.seed >= 2**32:

@@ -1,17 +1,21 @@
 """From a configuration to the parts of a run: data, model, task and the lengths of things."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import ml_collections
+import numpy as np
 import optax
 from flax import nnx
 from jax.sharding import Mesh
 
 import spin_data
 import spin_registry
+from sphere_transforms import SpinTransform
+from spin_train.device_pipeline import DevicePipeline
 from spin_train.errors import DatasetError, ModelError, as_user_error
 from spin_train.model_state import ModelParts, split_model
 from spin_train.optimizer import make_optimizer
@@ -19,6 +23,8 @@ from spin_train.schedule import make_schedule
 from spin_train.sharding import data_mesh, replicate
 from spin_train.step import TrainState, initial_state
 from spin_train.tasks import Task, task_for
+
+_DEVICE_SHARE = 8  # of a device's memory, what records may take by themselves is the inverse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Experiment:
         """Examples per step, over all devices of all processes."""
         return self.config.per_device_batch_size * self.mesh.size
 
-    @property
+    @functools.cached_property
     def train_source(self) -> spin_data.RandomAccessSource:
         """The records to train on: "train", joined with "validation" if so configured."""
         train = split_of(self.dataset, self.config.dataset, "train")
@@ -97,15 +103,50 @@ class Experiment:
         return replicate(self.parts.constants, self.mesh)
 
     def train_batches(self, start_step: int) -> Iterator[spin_data.Batch]:
-        """Returns this process's endless batches, from the one after `start_step` updates on."""
+        """Returns this process's endless batches, from the one after `start_step` updates on.
+
+        Where the records are on the device, a batch is their indices.
+        """
+        source: spin_data.RandomAccessSource = self.train_source
         return spin_data.training_iterator(
-            self.train_source,
+            spin_data.IndexSource(len(source)) if self.trains_from_device else source,
             batch_size=self.global_batch_size,
             seed=self.config.seed,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
             start_step=start_step,
+            rotate=self.config.augment_rotation,
+            num_threads=self.config.data_threads,
+            num_workers=self.config.data_workers,
         )
+
+    @functools.cached_property
+    def trains_from_device(self) -> bool:
+        """Whether the training records are held in each device's memory."""
+        if self.config.data_placement != "auto":
+            return bool(self.config.data_placement == "device")
+        device = self.mesh.local_devices[0]
+        # On a CPU the device's memory is this process's: nothing would be gained.
+        statistics = None if device.platform == "cpu" else device.memory_stats()
+        limit = (statistics or {}).get("bytes_limit", 0)
+        return spin_data.source_bytes(self.train_source) <= limit // _DEVICE_SHARE
+
+    def device_pipeline(self) -> DevicePipeline:
+        """Returns what prepares training batches on the devices, on all of them.
+
+        Raises:
+          DatasetError: if examples are to be rotated, and the input's grid has no transforms.
+        """
+        records = None
+        if self.trains_from_device:
+            source: spin_data.RandomAccessSource = self.train_source
+            records = spin_data.read_batch(source, np.arange(len(source)))
+        transform = None
+        if self.config.augment_rotation:
+            spec = self.dataset.input
+            with as_user_error(DatasetError, f"cannot rotate {self.config.dataset!r}", ValueError):
+                transform = SpinTransform(spec.grid, spec.spins)
+        return replicate(DevicePipeline(records, transform), self.mesh)
 
 
 def make_experiment(config: ml_collections.ConfigDict) -> Experiment:
@@ -141,10 +182,15 @@ def load_dataset(config: ml_collections.ConfigDict, name: str) -> spin_data.Data
       DatasetError: if it is unknown, cannot be built, or is not what it says it is.
     """
     options = config.dataset_options.to_dict()
+    placement = "memory" if config.data_placement == "device" else config.data_placement
     with as_user_error(DatasetError, f"dataset {name!r}", *_causes(options)):
         dataset = spin_registry.get_dataset(name).load(**options)
         spin_data.check_dataset(dataset)
-    return dataset
+        splits = {
+            split: spin_data.place_source(source, placement, f"{name} {split}")
+            for split, source in dataset.splits.items()
+        }
+    return spin_data.Dataset(dataset.input, dataset.output, splits)
 
 
 def build_model(config: ml_collections.ConfigDict, dataset: spin_data.Dataset) -> ModelParts:

@@ -13,13 +13,16 @@ from spin_train.processes import is_first_process
 CONFIG_FILE = "config.json"
 SUMMARY_FILE = "summary.json"
 
-# How often a run logs, evaluates and saves may change in mid-run. The batch size per device may
-# where the number of devices does: what counts is the global batch.
+# How often a run logs, evaluates and saves may change in mid-run, and how it reads its records. The
+# batch size per device may where the number of devices does: what counts is the global batch.
 _MAY_DIFFER = (
     "log_loss_every_steps",
     "eval_every_steps",
     "checkpoint_every_steps",
     "per_device_batch_size",
+    "data_placement",
+    "data_threads",
+    "data_workers",
 )
 
 

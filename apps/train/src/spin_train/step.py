@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from spin_data import spin_weight
+from spin_data import decode_fields
+from spin_train.device_pipeline import ONLY_DECODING, DevicePipeline
 from spin_train.model_state import ModelParts
 from spin_train.sharding import replicated
 from spin_train.tasks import Scores, Task
@@ -36,7 +37,7 @@ class TrainState:
     optimizer_state: PyTree
 
 
-TrainStep = Callable[[TrainState, PyTree, Batch], tuple[TrainState, Scores]]
+TrainStep = Callable[..., tuple[TrainState, Scores]]
 EvalStep = Callable[[PyTree, PyTree, PyTree, Scores, Batch], Scores]
 
 
@@ -53,13 +54,19 @@ def make_train_step(
     """Compiles one update.
 
     Returns:
-      A function of the state, whose buffers it takes over, the model's constants and a batch. It
-      returns the new state and the mean of each score over the batch, before the update.
+      A function of the state, whose buffers it takes over, the model's constants, a batch, and the
+      `DevicePipeline` that prepares it (by default, one that does no more than decode). It returns
+      the new state and the mean of each score over the batch, before the update.
     """
 
-    def train_step(state: TrainState, constants: PyTree, batch: Batch) -> tuple[TrainState, Scores]:
+    def train_step(
+        state: TrainState,
+        constants: PyTree,
+        batch: Batch,
+        pipeline: DevicePipeline = ONLY_DECODING,
+    ) -> tuple[TrainState, Scores]:
         gradients, (scores, batch_stats) = score_gradients(
-            parts, task, state.params, state.batch_stats, constants, batch, state.step + 1
+            parts, task, state.params, state.batch_stats, constants, batch, state.step + 1, pipeline
         )
         updates, optimizer_state = optimizer.update(gradients, state.optimizer_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -76,6 +83,7 @@ def score_gradients(
     constants: PyTree,
     batch: Batch,
     step: jax.Array,
+    pipeline: DevicePipeline = ONLY_DECODING,
 ) -> tuple[PyTree, tuple[Scores, PyTree]]:
     """Differentiates the mean loss by the parameters.
 
@@ -83,11 +91,10 @@ def score_gradients(
       The gradients as JAX gives them (conjugated, for complex parameters), and the means of the
       scores with the batch statistics after the step.
     """
+    field, batch = pipeline(batch)
 
     def mean_loss(params: PyTree) -> tuple[jax.Array, tuple[Scores, PyTree]]:
-        outputs, new_batch_stats = parts.apply(
-            params, batch_stats, constants, field_of(batch), step=step
-        )
+        outputs, new_batch_stats = parts.apply(params, batch_stats, constants, field, step=step)
         means = {name: jnp.mean(score) for name, score in task.scores(outputs, batch).items()}
         return means["loss"], (means, new_batch_stats)
 
@@ -106,7 +113,8 @@ def make_eval_step(parts: ModelParts, task: Task, mesh: Mesh) -> EvalStep:
     def eval_step(
         params: PyTree, batch_stats: PyTree, constants: PyTree, totals: Scores, batch: Batch
     ) -> Scores:
-        outputs, _ = parts.apply(params, batch_stats, constants, field_of(batch), step=None)
+        field = decode_fields(batch["input"])
+        outputs, _ = parts.apply(params, batch_stats, constants, field, step=None)
         mask = batch["mask"]
         # Selected, not multiplied: what a model makes of padding need not be finite.
         sums = {
@@ -117,17 +125,3 @@ def make_eval_step(parts: ModelParts, task: Task, mesh: Mesh) -> EvalStep:
         return {name: totals.get(name, 0) + value for name, value in sums.items()}
 
     return jax.jit(eval_step, out_shardings=replicated(mesh))
-
-
-def field_of(batch: Batch) -> dict[int, jax.Array]:
-    """Returns a batch's input as a field: spin weight to array (batch, lat, long, channel).
-
-    Bytes, which stand for [0, 1] times 255, become float32 here, on the device: a quarter of the
-    traffic.
-    """
-    return {
-        spin_weight(name): (
-            values.astype(jnp.float32) / 255.0 if values.dtype == jnp.uint8 else values
-        )
-        for name, values in batch["input"].items()
-    }

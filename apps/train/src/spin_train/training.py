@@ -105,11 +105,12 @@ class _Loop:
             experiment.parts, experiment.task, experiment.optimizer, experiment.mesh
         )
         batches = experiment.train_batches(first_step)
+        pipeline = experiment.device_pipeline()
         window, timer = Window(), StepTimer()
         running: dict[str, jax.Array] | None = None
         for step in range(first_step + 1, last_step + 1):
             batch = shard_batch(next(batches), experiment.mesh)
-            state, scores = train_step(state, self._constants, batch)
+            state, scores = train_step(state, self._constants, batch, pipeline)
             # One step runs while the next is prepared, never more: on virtual CPU devices a
             # queue of hundreds deadlocks.
             if running is not None:

@@ -30,7 +30,7 @@ _SEED = 20201206  # of the rotations: they are part of the dataset
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
-class SphericalMnistConfig(tfds.core.BuilderConfig):  # type: ignore[misc]
+class SphericalMnistConfig(tfds.core.BuilderConfig):
     """One form of the dataset.
 
     Attributes:
@@ -105,9 +105,8 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
         return Parts(Path(self.data_dir).parent / f"parts.{self.version}")
 
     def _info(self) -> tfds.core.DatasetInfo:
-        shape, dtype = (*self.GRID.shape, 1), np.uint8
-        if self.spin:
-            shape, dtype = (*shape, 2), np.int8
+        shape = (*self.GRID.shape, 1, 2) if self.spin else (*self.GRID.shape, 1)
+        dtype = np.int8 if self.spin else np.uint8
         # Without an encoding tfds stores a list of integers, ten times slower to write.
         field = tfds.features.Tensor(shape=shape, dtype=dtype, encoding="bytes")
         return self.dataset_info_from_configs(

@@ -24,6 +24,7 @@ __all__ = [
     "Batch",
     "ConcatenatedSource",
     "Dataset",
+    "IndexSource",
     "RandomAccessSource",
     "Record",
     "check_dataset",
@@ -164,6 +165,23 @@ class ConcatenatedSource:
         ]
         back = np.argsort(np.argsort(which, kind="stable"))
         return map_arrays(lambda *arrays: np.concatenate(arrays)[back], *parts)
+
+
+class IndexSource:
+    """Stands for arrays that are held elsewhere: a batch is the indices of its examples."""
+
+    def __init__(self, size: int):
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, index: int) -> Record:
+        return {"index": range(self._size)[index]}
+
+    def read_batch(self, indices: np.ndarray) -> Batch:
+        """`{"index": int32 (batch,)}`."""
+        return {"index": indices.astype(np.int32)}
 
 
 def read_batch(source: RandomAccessSource, indices: np.ndarray) -> Batch:

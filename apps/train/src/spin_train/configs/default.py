@@ -30,6 +30,14 @@ def get_config() -> ml_collections.ConfigDict:
     config.per_device_batch_size = 32
     config.shuffle_buffer_size = 1000  # accepted and unused: the shuffle is global
 
+    # Data.
+    config.augment_rotation = False  # turn training examples anew each time that they are seen
+    # Where records are held: 'disk', as the dataset reads them; 'memory'; 'device', those to train
+    # on in each device's memory; 'auto', the fastest of these that has room.
+    config.data_placement = "auto"
+    config.data_threads = 2  # that read ahead
+    config.data_workers = 0  # processes that read ahead in place of this one; they start slowly
+
     # Evaluation.
     config.num_eval_steps = -1  # -1: the whole split
     config.eval_pad_last_batch = True  # False: an incomplete last batch is left out

@@ -1,0 +1,142 @@
+"""Batches on the device: looked up, decoded, rotated; the same wherever the records are."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import sphere_transforms as st
+import spin_data
+import spin_train
+from spin_train import training
+from spin_train.configuration import complete_config
+from spin_train.device_pipeline import DevicePipeline
+from spin_train.errors import ConfigurationError
+from spin_train.experiment import make_experiment
+from spin_train.metrics import read_metrics
+from spin_train.sharding import data_mesh, replicate, shard_batch
+from spin_train.step import score_gradients
+
+TIMES = {"steps_per_sec"}
+
+
+def assert_close(ours, theirs):
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.max(np.abs(theirs)))
+
+
+def untimed(workdir):
+    return [
+        {key: value for key, value in record.items() if key not in TIMES}
+        for record in read_metrics(workdir)
+        if set(record) - TIMES != {"step"}
+    ]
+
+
+@pytest.mark.parametrize("placement", ["memory", "device", "auto"])
+@pytest.mark.parametrize("rotate", [False, True])
+def test_where_records_are_held_changes_nothing(config, tmp_path, placement, rotate):
+    config.augment_rotation = rotate
+    config.combine_train_val_and_eval_on_test = True
+    config.data_placement = "disk"
+    spin_train.train(config, tmp_path / "disk")
+    config.data_placement = placement
+    spin_train.train(config, tmp_path / placement)
+    assert untimed(tmp_path / placement) == untimed(tmp_path / "disk")
+
+
+def test_on_the_device_batches_are_indices(config):
+    config.data_placement = "device"
+    config.augment_rotation = True
+    experiment = make_experiment(config)
+    batch = next(experiment.train_batches(0))
+    assert {name: array.shape for name, array in batch.items()} == {
+        "index": (16,),
+        "rotation": (16, 3),
+    }
+    pipeline = experiment.device_pipeline()
+    field, found = jax.jit(pipeline.__class__.__call__)(pipeline, batch)
+    config.data_placement = "memory"
+    expected = next(make_experiment(config).train_batches(0))
+    np.testing.assert_array_equal(found["label"], expected["label"])
+    assert field[0].shape == (16, 8, 8, 1)
+
+
+def test_a_rotation_turns_the_fields_that_the_records_hold():
+    """Against `rotate_field` of each example alone: bytes, pairs of bytes and complex values."""
+    grid = st.EquiangularGrid(8)
+    transform = st.SpinTransform(grid, (-1, 0, 1))
+    rng = np.random.default_rng(0)
+    complex_values = rng.normal(size=(3, 8, 8, 1, 2)).astype(np.float32)
+    inputs = {
+        "spin_0": rng.integers(0, 256, (3, 8, 8, 2), np.uint8),
+        "spin_1": rng.integers(-127, 128, (3, 8, 8, 1, 2), np.int8),
+        "spin_-1": complex_values.view(np.complex64)[..., 0],
+    }
+    angles = np.stack(st.random_euler_angles(rng, (3,)), -1).astype(np.float32)
+    batch = {"input": inputs, "label": np.arange(3), "rotation": angles}
+    field, _ = DevicePipeline(transform=transform)(jax.tree.map(jnp.asarray, batch))
+    assert field[0].dtype == jnp.float32
+    plain = spin_data.decode_fields(inputs)
+    for example in range(3):
+        alone = {spin: values[example][None] for spin, values in plain.items()}
+        expected = st.rotate_field(transform, alone, tuple(float(a) for a in angles[example]))
+        for spin in field:
+            np.testing.assert_allclose(field[spin][example], expected[spin][0], atol=2e-6)
+
+
+def test_rotated_gradients_agree_on_one_device_and_eight(config):
+    config.dataset = "tiny_spheres/spins"
+    config.augment_rotation = True
+    experiment = make_experiment(config)
+    batch = next(experiment.train_batches(3))
+    parts = experiment.parts
+    texts = []
+
+    def gradients(devices):
+        mesh = data_mesh(devices)
+        arrays = replicate((parts.params, parts.batch_stats, parts.constants), mesh)
+        transform = st.SpinTransform(experiment.dataset.input.grid, (0, 1))
+        pipeline = replicate(DevicePipeline(transform=transform), mesh)
+        arguments = (*arrays, shard_batch(batch, mesh), jnp.int32(1), pipeline)
+        function = jax.jit(partial(score_gradients, parts, experiment.task))
+        compiled = function.lower(*arguments).compile()
+        texts.append(compiled.as_text())
+        return compiled(*arguments)
+
+    one, eight = jax.device_get((gradients(jax.devices()[:1]), gradients(jax.devices())))
+    jax.tree.map(assert_close, one, eight)
+    assert "all-gather" not in texts[1]
+
+
+def test_a_run_with_rotations_goes_on_exactly_where_it_stopped(config, tmp_path, monkeypatch):
+    config.augment_rotation = True
+    config.log_loss_every_steps = 1
+    spin_train.train(config, tmp_path / "whole")
+    plain = config.copy_and_resolve_references()
+    plain.augment_rotation = False
+    spin_train.train(plain, tmp_path / "plain")
+    assert untimed(tmp_path / "plain") != untimed(tmp_path / "whole")
+    calls = []
+
+    def until_the_power_fails(batch, mesh):
+        calls.append(batch)
+        if len(calls) == 6:
+            raise ConnectionError("power failure")
+        return shard_batch(batch, mesh)
+
+    monkeypatch.setattr(training, "shard_batch", until_the_power_fails)
+    with pytest.raises(ConnectionError):
+        spin_train.train(config, tmp_path / "broken")
+    monkeypatch.undo()
+    # What only places and reads records may change in between.
+    config.data_placement, config.data_threads = "device", 0
+    spin_train.train(config, tmp_path / "broken")
+    assert untimed(tmp_path / "broken") == untimed(tmp_path / "whole")
+
+
+def test_an_unknown_placement_is_refused(config):
+    config.data_placement = "devcie"
+    with pytest.raises(ConfigurationError, match=r"one of auto, .*, not 'devcie'.*'device'"):
+        complete_config(config)
