@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         spin_weight,
     )
     from spin_data.encoding import decode_fields, encode_complex
+    from spin_data.own_data.field_files import write_fields
+    from spin_data.own_data.panorama import sample_panorama
     from spin_data.pipeline import evaluation_batches, training_iterator
     from spin_data.placement import InMemorySource, place_source, source_bytes
     from spin_data.projection import project_gradients, project_images
@@ -43,15 +45,18 @@ __all__ = [
     "project_gradients",
     "project_images",
     "read_batch",
+    "sample_panorama",
     "sample_scalar",
     "sample_vector",
     "source_bytes",
     "spin_name",
     "spin_weight",
     "training_iterator",
+    "write_fields",
 ]
 
 _ELSEWHERE = {
+    "write_fields": "own_data.field_files",
     "InMemorySource": "placement",
     "decode_fields": "encoding",
     "encode_complex": "encoding",
@@ -61,6 +66,7 @@ _ELSEWHERE = {
     "training_iterator": "pipeline",
     "project_gradients": "projection",
     "project_images": "projection",
+    "sample_panorama": "own_data.panorama",
     "sample_scalar": "turned_grid",
     "sample_vector": "turned_grid",
 }

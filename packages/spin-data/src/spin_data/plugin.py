@@ -1,11 +1,11 @@
-"""Registers the embedded digits; imports nothing but the registry."""
+"""Registers the embedded digits, and loaders of a person's own data; imports only the registry."""
 
 import spin_registry as sr
 
 
 @sr.hookimpl
 def register_datasets() -> list[sr.DatasetEntry]:
-    """The embedded digits, all upright at the south pole, and each turned at random."""
+    """The embedded digits, upright or turned at random, and what lies on the user's disk."""
     return [
         sr.DatasetEntry(
             "digits/canonical",
@@ -18,5 +18,23 @@ def register_datasets() -> list[sr.DatasetEntry]:
             "spin_data.digits:load",
             summary="1,797 handwritten digits of 8x8 pixels, randomly rotated; embedded",
             options={"rotated": True},
+        ),
+        sr.DatasetEntry(
+            "images",
+            "spin_data.own_data.image_folder:load_images",
+            summary="your folder of flat images, a subfolder per class, projected around the pole",
+            argument="path",
+        ),
+        sr.DatasetEntry(
+            "panoramas",
+            "spin_data.own_data.image_folder:load_panoramas",
+            summary="your folder of equirectangular images, a subfolder per class",
+            argument="path",
+        ),
+        sr.DatasetEntry(
+            "fields",
+            "spin_data.own_data.field_files:load_fields",
+            summary="your fields of any spins, in .npz or .array_record files",
+            argument="path",
         ),
     ]

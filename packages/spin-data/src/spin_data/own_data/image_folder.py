@@ -1,0 +1,251 @@
+"""A folder of images as a dataset: a subfolder per class, and one per split if there are any.
+
+folder/cat/1.jpg, folder/dog/2.png, ...                  divided by a hash of the files' names
+folder/train/cat/1.jpg, folder/test/dog/2.png, ...       divided as it says
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sphere_transforms import EquiangularGrid, random_euler_angles
+from spin_data.dataset import Dataset, Record
+from spin_data.own_data.division import SPLITS, check_shares, position_of, split_of
+from spin_data.own_data.panorama import sample_panorama
+from spin_data.projection import project_images
+from spin_registry import ClassSpec, FieldSpec
+
+__all__ = ["ImageSource", "load_images", "load_panoramas"]
+
+_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+_OTHER_NAMES = {"val": "validation", "valid": "validation", "dev": "validation"}
+_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB"}
+
+
+def load_panoramas(
+    *,
+    path: str | os.PathLike[str],
+    resolution: int = 64,
+    grayscale: bool = False,
+    validation: float = 0.1,
+    test: float = 0.1,
+    seed: int = 0,
+) -> Dataset:
+    """A folder of equirectangular panoramas, each a field on the whole sphere.
+
+    Args:
+        path: the folder.
+        resolution: of the equiangular grid; finer pixels are averaged.
+        grayscale: one channel, instead of red, green and blue.
+        validation: the share of images that go there, where the folder has no split folders.
+        test: likewise.
+        seed: of the division.
+
+    Returns:
+        A dataset of uint8 fields of spin 0, read as they are asked for. Classes are numbered in the
+        order of their names.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: it has no images, fewer than two classes, an empty split, or other folders
+            beside those of splits; or an argument is out of range.
+    """
+    grid = EquiangularGrid(resolution)
+
+    def read(file: Path, _name: str) -> np.ndarray:
+        image = _open(file, grayscale)
+        rows, columns = grid.shape
+        if image.height > 2 * rows or image.width > 2 * columns:
+            # Averaged over areas, which do not reach across the edge.
+            image = _averaged(image, 2 * columns, 2 * rows)
+        return sample_panorama(_channels(image), grid)
+
+    return _dataset(path, grid, grayscale, read, validation, test, seed)
+
+
+def load_images(
+    *,
+    path: str | os.PathLike[str],
+    resolution: int = 64,
+    rotated: bool = False,
+    grayscale: bool = False,
+    validation: float = 0.1,
+    test: float = 0.1,
+    seed: int = 0,
+) -> Dataset:
+    """A folder of flat images, each projected onto the sphere as spherical MNIST is.
+
+    Args:
+        path: the folder.
+        resolution: of the equiangular grid; finer pixels are averaged.
+        rotated: turn each image by a random rotation of its own, fixed by its name and the seed.
+        grayscale: one channel, instead of red, green and blue.
+        validation: the share of images that go there, where the folder has no split folders.
+        test: likewise.
+        seed: of the division and the rotations.
+
+    Returns:
+        A dataset of uint8 fields of spin 0, read as they are asked for. What is not square is
+        padded with black. Classes are numbered in the order of their names.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: as `load_panoramas` does.
+    """
+    grid = EquiangularGrid(resolution)
+
+    def read(file: Path, name: str) -> np.ndarray:
+        from PIL import ImageOps
+
+        image = _open(file, grayscale)
+        side = max(image.size)
+        image = ImageOps.pad(image, (side, side)) if image.width != image.height else image
+        if side > resolution:
+            image = _averaged(image, resolution, resolution)
+        angles = None
+        if rotated:
+            angles = random_euler_angles(np.random.default_rng(position_of(name, seed)), (1,))
+        return project_images(_channels(image)[None], grid, angles)[0]
+
+    return _dataset(path, grid, grayscale, read, validation, test, seed)
+
+
+class ImageSource:
+    """Images that are read, and put on the sphere, as they are asked for.
+
+    Args:
+        files: the images, and what their class is.
+        read: from a file, and its name within the folder, to values (lat, long, channel) in [0,
+            255].
+        folder: what names are relative to.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[tuple[Path, int]],
+        read: Callable[[Path, str], np.ndarray],
+        folder: Path,
+    ):
+        self.files = tuple(files)
+        self._read = read
+        self._folder = folder
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Record:
+        file, label = self.files[index]
+        values = self._read(file, file.relative_to(self._folder).as_posix())
+        return {"input": {"spin_0": np.rint(values).astype(np.uint8)}, "label": label}
+
+
+def _dataset(
+    path: str | os.PathLike[str],
+    grid: EquiangularGrid,
+    grayscale: bool,
+    read: Callable[[Path, str], np.ndarray],
+    validation: float,
+    test: float,
+    seed: int,
+) -> Dataset:
+    check_shares(validation, test)
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; give one with a subfolder per class")
+    by_split = _by_split(folder, validation=validation, test=test, seed=seed)
+    classes = sorted({name for files in by_split.values() for _, name in files})
+    if len(classes) < 2:
+        raise ValueError(
+            f"{folder}: {len(classes)} classes with images; a class is a subfolder, and two are "
+            f"needed at least. Images end in {', '.join(sorted(_SUFFIXES))}"
+        )
+    trained = {name for _, name in by_split.get("train", [])}
+    if untrained := sorted(set(classes) - trained):
+        raise ValueError(
+            f"{folder}: no image of {', '.join(untrained)} to train on; move some to train, or "
+            "change validation, test or seed"
+        )
+    sources = {
+        split: ImageSource([(file, classes.index(name)) for file, name in files], read, folder)
+        for split, files in by_split.items()
+    }
+    return Dataset(FieldSpec(grid, {0: 1 if grayscale else 3}), ClassSpec(len(classes)), sources)
+
+
+def _by_split(
+    folder: Path, *, validation: float, test: float, seed: int
+) -> dict[str, list[tuple[Path, str]]]:
+    """The files of each split, with their classes' names, in the order of their names."""
+    subfolders = {path.name: path for path in _sorted(folder) if path.is_dir()}
+    of_splits = {name: _OTHER_NAMES.get(name, name) for name in subfolders}
+    if "train" in of_splits.values():
+        if strangers := [name for name, split in of_splits.items() if split not in SPLITS]:
+            raise ValueError(
+                f"{folder}: {', '.join(strangers)} beside train; splits are {', '.join(SPLITS)}, "
+                "and classes are folders within them"
+            )
+        found = {split: _by_class(subfolders[name]) for name, split in of_splits.items()}
+    else:
+        shares = {"train": 1 - validation - test, "validation": validation, "test": test}
+        found = {split: [] for split, share in shares.items() if share}
+        for file, name in _by_class(folder):
+            relative = file.relative_to(folder).as_posix()
+            found[split_of(relative, validation=validation, test=test, seed=seed)].append(
+                (file, name)
+            )
+    if empty := [split for split, files in found.items() if not files]:
+        raise ValueError(
+            f"{folder}: no image in {', '.join(empty)}; add images, divide them into folders named "
+            f"{', '.join(SPLITS)}, or set the share to 0"
+        )
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def _by_class(folder: Path) -> list[tuple[Path, str]]:
+    return [
+        (file, name.name)
+        for name in _sorted(folder)
+        if name.is_dir()
+        for file in sorted(name.rglob("*"))
+        if file.suffix.lower() in _SUFFIXES and file.is_file()
+    ]
+
+
+def _sorted(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _open(file: Path, grayscale: bool) -> Any:
+    """The image, upright, of one channel or three.
+
+    Raises:
+        ValueError: the file is no image, is damaged, or has more than eight bits.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file) as image:
+            image.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{file}: cannot be read ({error}); replace or remove it") from error
+    if image.mode not in _MODES:
+        raise ValueError(
+            f"{file}: pixels of mode {image.mode!r}, more than eight bits; save it with eight, or "
+            "its values as fields (see `fields`)"
+        )
+    return ImageOps.exif_transpose(image).convert("L" if grayscale else "RGB")
+
+
+def _averaged(image: Any, width: int, height: int) -> Any:
+    from PIL import Image
+
+    size = min(image.width, width), min(image.height, height)
+    return image.resize(size, Image.Resampling.BOX)
+
+
+def _channels(image: Any) -> np.ndarray:
+    array = np.asarray(image, np.float32)
+    return array if array.ndim == 3 else array[..., None]

@@ -1,0 +1,345 @@
+"""A person's own images, panoramas and fields: read right, divided for good, refused by name."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import spin_registry as sr
+from sphere_transforms import EquiangularGrid, GaussLegendreGrid
+from spin_data import (
+    check_dataset,
+    project_images,
+    read_batch,
+    sample_panorama,
+    training_iterator,
+    write_fields,
+)
+from spin_data.own_data.division import split_of
+
+RNG = np.random.default_rng(0)
+
+
+def save(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Sixty coloured pictures in three classes."""
+    folder = tmp_path / "my pictures"
+    for index in range(60):
+        kind = ["cat", "dog", "owl"][index % 3]
+        save(folder / kind / f"{index:02d}.png", RNG.integers(0, 256, (16, 16, 3), np.uint8))
+    (folder / "notes.txt").write_text("not an image")
+    (folder / ".hidden").mkdir()
+    return folder
+
+
+def test_images_are_projected_as_spherical_mnist_is(pictures):
+    dataset = sr.get_dataset(f"images:{pictures}").load(resolution=16)
+    check_dataset(dataset)
+    assert dataset.input.grid == EquiangularGrid(16)
+    assert dict(dataset.input.channels) == {0: 3}
+    assert dataset.output == sr.ClassSpec(3)
+    source = dataset.splits["train"]
+    file, label = source.files[4]
+    assert ["cat", "dog", "owl"][label] == file.parent.name
+    pixels = np.asarray(Image.open(file))
+    expected = np.rint(project_images(pixels[None], dataset.input.grid)[0])
+    record = source[4]
+    np.testing.assert_array_equal(record["input"]["spin_0"], expected)
+    assert record["label"] == label
+    batches = training_iterator(source, batch_size=8, seed=0)
+    assert next(batches)["input"]["spin_0"].shape == (8, 16, 16, 3)
+    batches.close()
+
+
+def test_images_may_be_turned_once_and_for_all(pictures):
+    load = sr.get_dataset(f"images:{pictures}").load
+    plain, turned, again = (
+        load(resolution=16),
+        load(resolution=16, rotated=True),
+        load(resolution=16, rotated=True),
+    )
+    fields = [
+        read_batch(d.splits["train"], np.arange(10))["input"]["spin_0"]
+        for d in (plain, turned, again)
+    ]
+    np.testing.assert_array_equal(fields[1], fields[2])
+    assert (fields[0] != fields[1]).any(axis=(1, 2, 3)).all()
+
+
+def test_other_shapes_are_padded_and_large_ones_averaged(tmp_path):
+    for name in ("a", "b"):
+        wide = np.zeros((20, 64), np.uint8)
+        wide[:, ::2] = 255  # stripes finer than the grid: grey when averaged
+        save(tmp_path / name / "wide.png", wide)
+    dataset = sr.get_dataset(f"images:{tmp_path}").load(
+        resolution=16, grayscale=True, validation=0, test=0
+    )
+    field = dataset.splits["train"][0]["input"]["spin_0"]
+    assert field.shape == (16, 16, 1)
+    assert 110 < field[-1].mean() < 145  # the south pole shows the middle
+    assert field[EquiangularGrid(16).colatitudes < np.pi / 2].max() == 0
+
+
+def test_an_image_stays_in_its_split_when_others_come(pictures):
+    def divided():
+        splits = sr.get_dataset(f"images:{pictures}").load(validation=0.2, test=0.2).splits
+        return {file.name: split for split, source in splits.items() for file, _ in source.files}
+
+    before = divided()
+    assert set(before.values()) == {"train", "validation", "test"}
+    for index in range(60, 90):
+        save(pictures / "owl" / f"{index}.png", np.zeros((4, 4), np.uint8))
+    after = divided()
+    assert len(after) == 90
+    assert {name: after[name] for name in before} == before
+
+
+def test_shares_are_what_they_say():
+    splits = [split_of(str(i), validation=0.1, test=0.3, seed=1) for i in range(20_000)]
+    for split, share in (("train", 0.6), ("validation", 0.1), ("test", 0.3)):
+        assert abs(splits.count(split) / len(splits) - share) < 0.015
+
+
+def test_split_folders_decide(tmp_path):
+    for split, count in (("train", 4), ("val", 2), ("test", 3)):
+        for kind in ("x", "y"):
+            for index in range(count):
+                save(tmp_path / split / kind / f"{index}.png", np.zeros((4, 4), np.uint8))
+    dataset = sr.get_dataset(f"panoramas:{tmp_path}").load(resolution=8)
+    sizes = {split: len(source) for split, source in dataset.splits.items()}
+    assert sizes == {"train": 8, "validation": 4, "test": 6}
+    (tmp_path / "extra").mkdir()
+    with pytest.raises(ValueError, match="extra beside train; splits are train, validation, test"):
+        sr.get_dataset(f"panoramas:{tmp_path}").load()
+
+
+def smooth(theta, phi):
+    """Band-limited, without symmetry, in [0, 1]."""
+    x, y, z = np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)
+    return 0.5 + 0.2 * x + 0.1 * y * z - 0.15 * z + 0.05 * x * y
+
+
+def panorama_of(height, width):
+    theta = np.pi * (np.arange(height) + 0.5) / height
+    phi = 2 * np.pi * (np.arange(width) + 0.5) / width
+    return smooth(theta[:, None], phi[None])
+
+
+@pytest.mark.parametrize(("height", "width"), [(200, 400), (180, 240)])
+def test_panoramas_are_sampled_where_they_are(height, width):
+    grid = EquiangularGrid(32)
+    expected = smooth(grid.colatitudes[:, None], grid.longitudes[None])
+    found = sample_panorama(panorama_of(height, width)[..., None], grid)[..., 0]
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_a_panorama_has_no_seam_and_passes_over_the_poles():
+    """At the edge and at the poles the error is no larger than in the middle."""
+    grid = EquiangularGrid(64)
+    errors = []
+    for height in (40, 80):
+        found = sample_panorama(panorama_of(height, 2 * height)[..., None], grid)[..., 0]
+        errors.append(abs(found - smooth(grid.colatitudes[:, None], grid.longitudes[None])))
+    for error in errors:
+        assert error[:, [0, -1]].max() < 1.5 * error[:, 10:50].max()
+        assert error[[0, -1]].max() < 1.5 * error[10:50].max()
+        assert error[0].max() == pytest.approx(error[0].min(), abs=2e-3)
+    assert errors[1].max() < errors[0].max() / 3  # second order
+
+
+def test_fine_panoramas_are_averaged(tmp_path):
+    for name in ("a", "b"):
+        save(tmp_path / name / "p.png", np.rint(255 * panorama_of(320, 640)).astype(np.uint8))
+    dataset = sr.get_dataset(f"panoramas:{tmp_path}").load(
+        resolution=16, grayscale=True, validation=0, test=0
+    )
+    field = dataset.splits["train"][0]["input"]["spin_0"][..., 0] / 255
+    grid = EquiangularGrid(16)
+    expected = smooth(grid.colatitudes[:, None], grid.longitudes[None])
+    np.testing.assert_allclose(field, expected, atol=0.02)
+
+
+def records_of(count, shape=(8, 8), seed=0):
+    rng = np.random.default_rng(seed)
+    return [
+        {
+            "input": {
+                "spin_0": rng.normal(size=(*shape, 2)).astype(np.float32),
+                "spin_-1": rng.normal(size=(*shape, 1, 2))
+                .astype(np.float32)
+                .view(np.complex64)[..., 0],
+            },
+            "label": int(index % 4),
+        }
+        for index in range(count)
+    ]
+
+
+@pytest.mark.parametrize("ending", [".npz", ".array_record"])
+def test_fields_come_back_as_they_were_written(tmp_path, ending):
+    records = records_of(50)
+    assert write_fields(tmp_path / f"all{ending}", iter(records)) == 50
+    dataset = sr.get_dataset(f"fields:{tmp_path / 'all'}{ending}").load(validation=0.2, test=0.2)
+    check_dataset(dataset)
+    assert dict(dataset.input.channels) == {-1: 1, 0: 2}
+    assert dataset.output == sr.ClassSpec(4)
+    seen = []
+    for split in ("train", "validation", "test"):
+        source = dataset.splits[split]
+        for index in range(len(source)):
+            record = source[index]
+            (number,) = [
+                i
+                for i, r in enumerate(records)
+                if np.array_equal(r["input"]["spin_0"], record["input"]["spin_0"])
+            ]
+            np.testing.assert_array_equal(
+                record["input"]["spin_-1"], records[number]["input"]["spin_-1"]
+            )
+            assert record["label"] == records[number]["label"]
+            seen.append(number)
+    assert sorted(seen) == list(range(50))
+    assert list(tmp_path.iterdir()) == [tmp_path / f"all{ending}"]
+
+
+def test_both_kinds_of_file_are_divided_alike_and_split_files_decide(tmp_path):
+    records = records_of(30)
+    for ending in (".npz", ".array_record"):
+        write_fields(tmp_path / f"all{ending}", records)
+    npz, record = (
+        sr.get_dataset(f"fields:{tmp_path / 'all'}{ending}").load(validation=0.3, test=0.3)
+        for ending in (".npz", ".array_record")
+    )
+    for split in npz.splits:
+        np.testing.assert_array_equal(
+            read_batch(npz.splits[split], np.arange(len(npz.splits[split])))["input"]["spin_0"],
+            read_batch(record.splits[split], np.arange(len(npz.splits[split])))["input"]["spin_0"],
+        )
+    folder = tmp_path / "by split"
+    folder.mkdir()
+    write_fields(folder / "train.array_record", records[:20])
+    write_fields(folder / "test.npz", records[20:])
+    dataset = sr.get_dataset(f"fields:{folder}").load()
+    assert {split: len(source) for split, source in dataset.splits.items()} == {
+        "train": 20,
+        "test": 10,
+    }
+    # Or one file that names the split of each.
+    arrays = dict(np.load(tmp_path / "all.npz"))
+    arrays["split"] = np.array(["train"] * 12 + ["validation"] * 18)
+    np.savez(tmp_path / "named.npz", **arrays)
+    dataset = sr.get_dataset(f"fields:{tmp_path / 'named.npz'}").load()
+    assert {split: len(s) for split, s in dataset.splits.items()} == {"train": 12, "validation": 18}
+
+
+def test_fields_may_be_on_other_grids(tmp_path):
+    grid = GaussLegendreGrid(8)
+    write_fields(tmp_path / "f.npz", records_of(20, grid.shape))
+    dataset = sr.get_dataset(f"fields:{tmp_path / 'f.npz'}").load(grid="gauss_legendre")
+    assert dataset.input.grid == grid
+    with pytest.raises(ValueError, match=r"no equiangular grid has 8 latitudes and \d+ longitudes"):
+        sr.get_dataset(f"fields:{tmp_path / 'f.npz'}").load()
+    with pytest.raises(ValueError, match="grid is 'gauss', expected one of equiangular"):
+        sr.get_dataset(f"fields:{tmp_path / 'f.npz'}").load(grid="gauss")
+
+
+def refused(name, message, error=ValueError, **options):
+    with pytest.raises(error, match=message):
+        sr.get_dataset(name).load(**options)
+
+
+def test_bad_folders_are_refused(pictures, tmp_path):
+    refused(f"images:{tmp_path / 'nowhere'}", "nowhere: no such folder", FileNotFoundError)
+    refused(f"images:{pictures / 'cat'}", r"cat: no image in|cat: 0 classes")
+    refused(
+        f"images:{pictures}", r"validation is 1.2, expected a share in \[0, 1\)", validation=1.2
+    )
+    refused(f"images:{pictures}", "leave nothing to train on", validation=0.5, test=0.5)
+    (tmp_path / "few" / "one").mkdir(parents=True)
+    save(tmp_path / "few" / "one" / "1.png", np.zeros((4, 4), np.uint8))
+    refused(f"images:{tmp_path / 'few'}", "few: 1 classes with images", validation=0, test=0)
+    save(tmp_path / "few" / "two" / "1.png", np.zeros((4, 4), np.uint8))
+    refused(f"panoramas:{tmp_path / 'few'}", r"few: no image (in|of) .*", test=0.3)
+
+
+def test_bad_images_are_named(pictures):
+    bad = pictures / "cat" / "00.png"
+    content = bad.read_bytes()
+    bad.write_bytes(content[: len(content) // 2])
+    dataset = sr.get_dataset(f"images:{pictures}").load(validation=0, test=0)
+    source = dataset.splits["train"]
+    index = next(i for i, (file, _) in enumerate(source.files) if file == bad)
+    with pytest.raises(
+        ValueError, match=r"cat/00.png: cannot be read \(.*\); replace or remove it"
+    ):
+        source[index]
+    Image.fromarray(np.zeros((4, 4), np.uint16)).save(bad)
+    with pytest.raises(
+        ValueError, match=r"cat/00.png: pixels of mode 'I;16', more than eight bits"
+    ):
+        source[index]
+
+
+def test_bad_field_files_are_named(tmp_path):
+    path = tmp_path / "f.npz"
+    refused(f"fields:{path}", "f.npz: neither a file", FileNotFoundError)
+    good = {"spin_0": np.zeros((6, 8, 8, 1), np.float32), "label": np.arange(6)}
+
+    def of(**changes):
+        arrays = {k: v for k, v in (good | changes).items() if v is not None}
+        np.savez(path, **arrays)
+        return f"fields:{path}"
+
+    values = good["spin_0"].copy()
+    values[4, 2, 3] = np.nan
+    refused(of(spin_0=values), r"f.npz: .*spin_0 of record 4 has values that are not finite")
+    refused(of(label=None), r"f.npz: .*expected 'label' and 'spin_0'")
+    refused(of(label=np.arange(5)), r"f.npz: .*6 of spin_0, but 5 labels")
+    refused(of(label=np.array([0, 1, -3, 1, 0, 1])), r"f.npz: .*label -3 of record 2")
+    refused(of(label=np.ones(6)), r"f.npz: .*label has shape \(6,\) and dtype float64")
+    refused(of(spin_x=values), r"f.npz: .*field 'spin_x'")
+    refused(of(spin_0=values[..., 0]), r"f.npz: .*spin_0 has shape \(6, 8, 8\)")
+    refused(
+        of(split=np.array(["train"] * 5 + ["tset"])), "f.npz: split 'tset', expected one of train"
+    )
+    refused(of(label=np.array([{}] * 6, object)), "f.npz: no fields to read .*allow_pickle")
+    of()
+    path.write_bytes(path.read_bytes()[:300])
+    refused(f"fields:{path}", "f.npz: no fields to read")
+    with pytest.raises(ValueError, match=r"must end in .npz or .array_record"):
+        write_fields(tmp_path / "f.txt", records_of(2))
+    with pytest.raises(ValueError, match="no records to write"):
+        write_fields(tmp_path / "g.npz", [])
+
+
+def test_a_corrupt_array_record_is_named(tmp_path):
+    path = tmp_path / "f.array_record"
+    records = records_of(200)
+    records[150]["input"]["spin_0"][3] = np.inf
+    write_fields(path, records)
+    load = sr.get_dataset(f"fields:{path}").load
+    source = load(validation=0, test=0, num_classes=4).splits["train"]
+    with pytest.raises(
+        ValueError, match=r"record 150 cannot be read \(spin_0 has values that are not"
+    ):
+        source[150]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    source = load(validation=0, test=0, num_classes=4).splits["train"]
+    failed, messages = [], []
+    for index in range(200):
+        try:
+            source[index]
+        except ValueError as error:
+            failed.append(index)
+            messages.append(str(error))
+    assert all(f"{path}: record {i} " in text for i, text in zip(failed, messages, strict=True))
+    assert 150 in failed
+    assert 2 <= len(failed) < 20
+    path.write_bytes(b"nothing of the kind")
+    refused(f"fields:{path}", "f.array_record: ")

@@ -1,0 +1,135 @@
+"""How fast batches come, and what share of a training's time waiting for them takes.
+
+Usage: python tools/benchmark_pipeline.py [--dataset spherical_mnist/rotated] [--batch 32]
+           [--model spin_classifier_6_layers] [--steps 20] [--rounds 9] [--rates-only]
+
+Rates are those of the iterator alone, of the training split held in memory and read from its files.
+The share compares training steps whose batches come from the iterator, a new one in each round,
+whose buffers are empty, with steps on one batch that stays on the device, in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+
+import jax
+
+import spin_data
+import spin_registry as sr
+import spin_train
+from spin_train.experiment import Experiment, make_experiment
+from spin_train.sharding import shard_batch
+from spin_train.step import make_train_step
+
+SECONDS = 5  # that each rate is measured for, after a warm-up
+
+
+def main() -> None:
+    """Prints rates, then the share."""
+    parser = argparse.ArgumentParser(description="Rates of the input pipeline, and its share.")
+    parser.add_argument("--dataset", default="spherical_mnist/rotated")
+    parser.add_argument("--model", default="spin_classifier_6_layers")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=20, help="in a row, of each kind")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rates-only", action="store_true")
+    arguments = parser.parse_args()
+    print_rates(arguments.dataset, arguments.batch)
+    if not arguments.rates_only:
+        print_share(arguments)
+
+
+def print_rates(name: str, batch_size: int) -> None:
+    """Prints a table of batches and records per second."""
+    source = sr.get_dataset(name).load().splits["train"]
+    megabytes = spin_data.source_bytes(source) / 1e6
+    print(f"{name}, {len(source)} training records, {megabytes:.0f} MB, batch {batch_size}\n")
+    print("| records from | threads | rotations | batches/s | records/s |")
+    print("|" + " --- |" * 5)
+    for placement, threads, rotate in (
+        ("memory", 2, False),
+        ("memory", 2, True),
+        ("memory", 0, False),
+        ("disk", 2, False),
+        ("disk", 0, False),
+    ):
+        placed = spin_data.place_source(source, placement, name)
+        if isinstance(placed, spin_data.InMemorySource):
+            placed.arrays()
+        rate = batches_per_second(placed, batch_size, num_threads=threads, rotate=rotate)
+        drawn = "drawn" if rotate else "-"
+        print(
+            f"| {placement} | {threads} | {drawn} | {rate:.0f} | {rate * batch_size:.0f} |",
+            flush=True,
+        )
+
+
+def batches_per_second(
+    source: spin_data.RandomAccessSource, batch_size: int, *, num_threads: int, rotate: bool
+) -> float:
+    """The rate of the iterator when nothing else is done, its start and its buffers left out."""
+    iterator = spin_data.training_iterator(
+        source, batch_size=batch_size, seed=0, num_threads=num_threads, rotate=rotate
+    )
+    for _ in range(20):
+        next(iterator)
+    began, count = time.perf_counter(), 0
+    while (seconds := time.perf_counter() - began) < SECONDS:
+        next(iterator)
+        count += 1
+    iterator.close()
+    return count / seconds
+
+
+def print_share(arguments: argparse.Namespace) -> None:
+    """Prints the times of steps from the iterator and on one batch, and the difference."""
+    config = spin_train.load_config("default")
+    config.dataset, config.model_name = arguments.dataset, arguments.model
+    config.per_device_batch_size = arguments.batch // jax.device_count()
+    experiment = make_experiment(config)
+    step = make_train_step(experiment.parts, experiment.task, experiment.optimizer, experiment.mesh)
+    state, constants = experiment.initial_state(), experiment.constants()
+    pipeline = experiment.device_pipeline()
+    iterator = experiment.train_batches(0)
+    constant = shard_batch(next(iterator), experiment.mesh)
+    iterator.close()
+
+    def run(next_batch: Callable[[], object]) -> float:
+        """Seconds a step, one being prepared while another runs, as the runner does."""
+        nonlocal state
+        began, running = time.perf_counter(), None
+        for _ in range(arguments.steps):
+            state, scores = step(state, constants, next_batch(), pipeline)
+            if running is not None:
+                jax.block_until_ready(running)
+            running = scores
+        jax.block_until_ready(running)
+        return (time.perf_counter() - began) / arguments.steps
+
+    run(lambda: constant)
+    from_pipeline, from_constant = [], []
+    for number in range(arguments.rounds):
+        from_pipeline.append(run(batches_of(experiment, number * arguments.steps)))
+        from_constant.append(run(lambda: constant))
+    fed, bare = statistics.median(from_pipeline), statistics.median(from_constant)
+    shares = [1 - b / f for f, b in zip(from_pipeline, from_constant, strict=True)]
+    print(
+        f"\n{arguments.model}, {arguments.rounds} rounds of {arguments.steps} steps of each kind:"
+    )
+    print(f"a step fed from the pipeline {1e3 * fed:.1f} ms, from one batch {1e3 * bare:.1f} ms;")
+    rounds = ", ".join(f"{share:.1%}" for share in shares)
+    print(f"the pipeline's share {statistics.median(shares):.1%}, the median of {rounds}")
+
+
+def batches_of(experiment: Experiment, first_step: int) -> Callable[[], object]:
+    """A function that gives the next batch on the devices, from an iterator of its own."""
+    batches = itertools.chain(experiment.train_batches(first_step))
+    return lambda: shard_batch(next(batches), experiment.mesh)
+
+
+if __name__ == "__main__":
+    main()
