@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from spin_data.pipeline import evaluation_batches, training_iterator
     from spin_data.placement import InMemorySource, place_source, source_bytes
     from spin_data.projection import project_gradients, project_images
+    from spin_data.sample_sheet import draw_samples
     from spin_data.turned_grid import sample_scalar, sample_vector
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Record",
     "check_dataset",
     "decode_fields",
+    "draw_samples",
     "encode_complex",
     "evaluation_batches",
     "place_source",
@@ -59,6 +61,7 @@ _ELSEWHERE = {
     "write_fields": "own_data.field_files",
     "InMemorySource": "placement",
     "decode_fields": "encoding",
+    "draw_samples": "sample_sheet",
     "encode_complex": "encoding",
     "place_source": "placement",
     "source_bytes": "placement",

@@ -1,0 +1,127 @@
+"""The command `spin-data`: build a dataset, list what there is, and look at samples."""
+
+import argparse
+import ast
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import spin_registry
+
+_USERS_FAULT = (spin_registry.RegistryError, ValueError, OSError, ImportError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: the words after the command's name; None takes the process's own.
+
+    Returns:
+        The exit status: 0, or 2 after an error of the user's, which is one line on stderr.
+    """
+    parsed = _parser().parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except _USERS_FAULT as error:
+        print(f"spin-data: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _build(parsed: argparse.Namespace) -> None:
+    """Loads the dataset, which builds it where it is not there, then reads every file of it."""
+    from spin_data.dataset import check_dataset
+    from spin_data.placement import source_bytes
+    from spin_data.tfds_building import verify
+
+    dataset = _load(parsed)
+    check_dataset(dataset)
+    for split, source in dataset.splits.items():
+        megabytes = source_bytes(source) / 1e6
+        print(f"{split}: {len(source)} records, {megabytes:.1f} MB in memory")
+    if dataset.folder is not None:
+        size = verify(dataset.folder)
+        print(f"{dataset.folder}: {size / 1e6:.1f} MB, every file as it was built")
+
+
+def _list(parsed: argparse.Namespace) -> None:
+    """Prints the names of the datasets, and what each is."""
+    rows = []
+    for name in spin_registry.dataset_names():
+        try:
+            entry = spin_registry.get_dataset(name)
+        except spin_registry.NameConflictError as error:
+            rows.append((name, str(error)))
+            continue
+        argument = f":{entry.argument.upper()}" if entry.argument else ""
+        rows.append((name + argument, entry.summary))
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, summary in rows:
+        print(f"{name.ljust(width)}  {summary}")
+    for plugin in spin_registry.broken_plugins():
+        print(f"failed to load: {plugin}: {plugin.reason}")
+
+
+def _show(parsed: argparse.Namespace) -> None:
+    """Draws a sheet of samples into a PNG."""
+    from spin_data.sample_sheet import draw_samples
+
+    figure = draw_samples(
+        _load(parsed), split=parsed.split, count=parsed.count, seed=parsed.seed, title=parsed.name
+    )
+    output = parsed.output or Path(f"{parsed.name.replace('/', '_').replace(':', '_')}.png")
+    figure.savefig(output, dpi=100)
+    print(f"{output}: {parsed.count} samples of {parsed.name}, split {parsed.split}")
+
+
+def _load(parsed: argparse.Namespace) -> Any:
+    return spin_registry.get_dataset(parsed.name).load(**dict(parsed.option))
+
+
+def _option(word: str) -> tuple[str, Any]:
+    key, equals, value = word.partition("=")
+    if not equals or not key.isidentifier():
+        raise argparse.ArgumentTypeError(f"{word!r}: expected NAME=VALUE, as in resolution=32")
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="spin-data", description="Build, list and look at datasets on the sphere."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    build = commands.add_parser(
+        "build",
+        help="build a dataset where it is not there yet, and verify it",
+        description="Builds a dataset where it is not there yet, and compares every file's "
+        "checksum. A build that was broken off goes on where it stopped; a second one at the same "
+        "time waits for the first.",
+    )
+    build.set_defaults(run=_build)
+    listing = commands.add_parser("list", help="list the registered datasets")
+    listing.set_defaults(run=_list)
+    show = commands.add_parser("show", help="draw a sheet of samples")
+    show.set_defaults(run=_show)
+    show.add_argument("--output", type=Path, help="a .png, .pdf or .svg; named after the dataset")
+    show.add_argument("--split", default="train")
+    show.add_argument("--count", type=int, default=6)
+    show.add_argument("--seed", type=int, default=0, help="another one shows other samples")
+    for command in (build, show):
+        command.add_argument("name", metavar="NAME", help="a registered name; see `spin-data list`")
+        command.add_argument(
+            "option",
+            nargs="*",
+            type=_option,
+            metavar="OPTION=VALUE",
+            help="an option of the dataset's loader",
+        )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
