@@ -15,6 +15,7 @@ from spin_train.configuration import complete_config
 from spin_train.device_pipeline import DevicePipeline
 from spin_train.errors import ConfigurationError
 from spin_train.experiment import make_experiment
+from spin_train.main import main
 from spin_train.metrics import read_metrics
 from spin_train.sharding import data_mesh, replicate, shard_batch
 from spin_train.step import score_gradients
@@ -140,3 +141,30 @@ def test_an_unknown_placement_is_refused(config):
     config.data_placement = "devcie"
     with pytest.raises(ConfigurationError, match=r"one of auto, .*, not 'devcie'.*'device'"):
         complete_config(config)
+
+
+@pytest.mark.parametrize("placement", ["disk", "memory", "device"])
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_bad_record_is_one_line_that_names_it(tmp_path, capsys, placement, split):
+    """From a file of the user's, found bad in the middle of a run."""
+    rng, folder = np.random.default_rng(0), tmp_path / "data"
+    folder.mkdir()
+    for name in ("train", "validation"):
+        values = rng.random((40, 8, 8, 1), np.float32)
+        if name == split:
+            values[17, 3] = np.nan
+        records = [{"input": {"spin_0": v}, "label": i % 2} for i, v in enumerate(values)]
+        spin_data.write_fields(folder / f"{name}.array_record", records)
+    overrides = {
+        "dataset": f"fields:{folder}",
+        "model_name": "tiny_spheres_net",
+        "data_placement": placement,
+        "per_device_batch_size": 1,
+        "num_train_steps": 12,
+        "dataset_options.num_classes": 2,
+    }
+    words = [word for key, value in overrides.items() for word in (f"--config.{key}", str(value))]
+    assert main(["--workdir", str(tmp_path / "run"), "--config", "default", *words]) == 2
+    errors = capsys.readouterr().err.splitlines()
+    (line,) = [line for line in errors if line.startswith("spin-train: ")]
+    assert f"{folder / split}.array_record: record 17 cannot be read (spin_0 has values" in line

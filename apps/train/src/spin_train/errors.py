@@ -3,6 +3,9 @@
 import contextlib
 import difflib
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+_Batch = TypeVar("_Batch")
 
 
 class UserError(ValueError):
@@ -50,6 +53,12 @@ def as_user_error(kind: type[UserError], subject: str, *causes: type[Exception])
         # str(KeyError) is the repr of its message: args[0] is the message itself.
         text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
         raise kind(f"{subject}: {' '.join(text.split()) or type(error).__name__}") from error
+
+
+def reading(subject: str, batches: Iterable[_Batch]) -> Iterator[_Batch]:
+    """Iterates over batches; what is wrong with a record becomes a `DatasetError`."""
+    with as_user_error(DatasetError, subject, ValueError, OSError):
+        yield from batches
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ import ml_collections
 
 import spin_data
 from spin_train.checkpoints import Checkpoints
-from spin_train.errors import DatasetError
+from spin_train.errors import DatasetError, reading
 from spin_train.experiment import Experiment, make_experiment, split_of
 from spin_train.run_files import read_config
 from spin_train.sharding import shard_batch
@@ -74,7 +74,8 @@ def evaluate_source(
             f"cannot evaluate: {error}; or set --config.eval_pad_last_batch True"
         ) from error
     totals: Scores = {}
-    for number, batch in enumerate(batches, start=1):
+    name = config.eval_dataset or config.dataset
+    for number, batch in enumerate(reading(f"dataset {name!r}", batches), start=1):
         totals = eval_step(
             state.params, state.batch_stats, constants, totals, shard_batch(batch, experiment.mesh)
         )

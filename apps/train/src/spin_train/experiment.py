@@ -16,7 +16,7 @@ import spin_data
 import spin_registry
 from sphere_transforms import SpinTransform
 from spin_train.device_pipeline import DevicePipeline
-from spin_train.errors import DatasetError, ModelError, as_user_error
+from spin_train.errors import DatasetError, ModelError, as_user_error, reading
 from spin_train.model_state import ModelParts, split_model
 from spin_train.optimizer import make_optimizer
 from spin_train.schedule import make_schedule
@@ -108,7 +108,7 @@ class Experiment:
         Where the records are on the device, a batch is their indices.
         """
         source: spin_data.RandomAccessSource = self.train_source
-        return spin_data.training_iterator(
+        batches = spin_data.training_iterator(
             spin_data.IndexSource(len(source)) if self.trains_from_device else source,
             batch_size=self.global_batch_size,
             seed=self.config.seed,
@@ -119,6 +119,7 @@ class Experiment:
             num_threads=self.config.data_threads,
             num_workers=self.config.data_workers,
         )
+        return reading(f"dataset {self.config.dataset!r}", batches)
 
     @functools.cached_property
     def trains_from_device(self) -> bool:
@@ -135,12 +136,16 @@ class Experiment:
         """Returns what prepares training batches on the devices, on all of them.
 
         Raises:
-          DatasetError: if examples are to be rotated, and the input's grid has no transforms.
+          DatasetError: if a record cannot be read, or examples are to be rotated, and the input's
+            grid has no transforms.
         """
         records = None
         if self.trains_from_device:
             source: spin_data.RandomAccessSource = self.train_source
-            records = spin_data.read_batch(source, np.arange(len(source)))
+            with as_user_error(
+                DatasetError, f"dataset {self.config.dataset!r}", ValueError, OSError
+            ):
+                records = spin_data.read_batch(source, np.arange(len(source)))
         transform = None
         if self.config.augment_rotation:
             spec = self.dataset.input

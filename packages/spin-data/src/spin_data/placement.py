@@ -40,6 +40,7 @@ class InMemorySource:
         self.source = source
         self.name = name
         self._in_memory: ArraySource | None = None
+        self._failure: Exception | None = None  # of reading, which other threads need not repeat
         self._lock = threading.Lock()  # threads that read ahead ask for batches at the same time
 
     def __len__(self) -> int:
@@ -60,8 +61,14 @@ class InMemorySource:
                 are not finite.
         """
         with self._lock:
+            if self._failure is not None:
+                raise self._failure
             if self._in_memory is None:
-                self._in_memory = _read_all(self.source, self.name)
+                try:
+                    self._in_memory = _read_all(self.source, self.name)
+                except Exception as error:
+                    self._failure = error
+                    raise
             return self._in_memory
 
     def __getstate__(self) -> dict[str, Any]:
