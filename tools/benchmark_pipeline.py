@@ -11,7 +11,6 @@ whose buffers are empty, with steps on one batch that stays on the device, in tu
 from __future__ import annotations
 
 import argparse
-import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -112,8 +111,9 @@ def print_share(arguments: argparse.Namespace) -> None:
 
     run(lambda: constant)
     from_pipeline, from_constant = [], []
+    waited: list[float] = []
     for number in range(arguments.rounds):
-        from_pipeline.append(run(batches_of(experiment, number * arguments.steps)))
+        from_pipeline.append(run(batches_of(experiment, number * arguments.steps, waited)))
         from_constant.append(run(lambda: constant))
     fed, bare = statistics.median(from_pipeline), statistics.median(from_constant)
     shares = [1 - b / f for f, b in zip(from_pipeline, from_constant, strict=True)]
@@ -122,13 +122,31 @@ def print_share(arguments: argparse.Namespace) -> None:
     )
     print(f"a step fed from the pipeline {1e3 * fed:.1f} ms, from one batch {1e3 * bare:.1f} ms;")
     rounds = ", ".join(f"{share:.1%}" for share in shares)
-    print(f"the pipeline's share {statistics.median(shares):.1%}, the median of {rounds}")
+    print(f"the pipeline's share {statistics.median(shares):.1%}, the median of {rounds}.")
+    print(
+        f"Asking for a batch and placing it took {1e3 * statistics.median(waited):.2f} ms, "
+        f"{1e3 * max(waited):.1f} at most, in all "
+        f"{sum(waited) / sum(from_pipeline) / arguments.steps:.2%} "
+        "of the time, most of it while the step before was running"
+    )
 
 
-def batches_of(experiment: Experiment, first_step: int) -> Callable[[], object]:
-    """A function that gives the next batch on the devices, from an iterator of its own."""
-    batches = itertools.chain(experiment.train_batches(first_step))
-    return lambda: shard_batch(next(batches), experiment.mesh)
+def batches_of(
+    experiment: Experiment, first_step: int, waited: list[float]
+) -> Callable[[], object]:
+    """A function that gives the next batch on the devices, from an iterator of its own.
+
+    It notes the seconds that each takes, a part of which passes while the step before runs.
+    """
+    batches = experiment.train_batches(first_step)
+
+    def next_batch() -> object:
+        began = time.perf_counter()
+        batch = shard_batch(next(batches), experiment.mesh)
+        waited.append(time.perf_counter() - began)
+        return batch
+
+    return next_batch
 
 
 if __name__ == "__main__":
