@@ -52,7 +52,15 @@ def test_the_published_defaults():
         "warmup_epochs": 1,
         "weight_decay": 0.0,
     }
-    ours = {"eval_dataset": "", "model_options": {}, "dataset_options": {}}
+    ours = {
+        "eval_dataset": "",
+        "model_options": {},
+        "dataset_options": {},
+        "augment_rotation": False,
+        "data_placement": "auto",
+        "data_threads": 2,
+        "data_workers": 0,
+    }
     assert spin_train.load_config("spherical_mnist").to_dict() == published | ours
     assert not spin_train.load_config("default").combine_train_val_and_eval_on_test
 
@@ -117,7 +125,10 @@ def test_digits_is_the_default():
         ("stray", "unrecognized arguments: stray"),
         ("--conf digits", "unrecognized arguments: --conf digits"),
         ("--config.learning_rat 1", "did you mean 'learning_rate'"),
-        ("--config.learning_rat 1", "the keys are checkpoint_every_steps, combine_"),
+        (
+            "--config.learning_rat 1",
+            "the keys are augment_rotation, checkpoint_every_steps, combine_",
+        ),
         ("--config.seed.x 1", "no configuration key 'seed.x'"),
         ("--config.num_epochs 1.5", "num_epochs expects int, got '1.5'"),
         ("--config.learning_rate fast", "learning_rate expects float, got 'fast'"),
