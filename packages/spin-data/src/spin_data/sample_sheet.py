@@ -10,6 +10,8 @@ from spin_registry import ClassSpec
 
 __all__ = ["draw_samples"]
 
+_GLYPHS = 900  # on the whole sphere, for spins other than 0
+
 
 def draw_samples(
     dataset: Dataset, *, split: str, count: int = 6, seed: int = 0, title: str = ""
@@ -51,8 +53,9 @@ def draw_samples(
             values = _one_map(fields[spin][column], spin)
             globe, flat = axes[2 * row, column], axes[2 * row + 1, column]
             center = _brightest(values, grid)
-            glyphs = {"num_glyphs": 900} if spin else {}
-            draw_field(values, grid, spin=spin, ax=globe, center=center, num_pixels=300, **glyphs)
+            draw_field(
+                values, grid, spin=spin, ax=globe, center=center, num_pixels=300, num_glyphs=_GLYPHS
+            )
             draw_field(
                 values,
                 grid,
@@ -61,7 +64,7 @@ def draw_samples(
                 projection="equirectangular",
                 center=(np.pi / 2, np.pi),
                 num_pixels=200,
-                **glyphs,
+                num_glyphs=_GLYPHS,
             )
             if row == 0:
                 globe.set_title(_label(dataset, batch, column, int(indices[column])), fontsize=9)
