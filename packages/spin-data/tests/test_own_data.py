@@ -343,3 +343,71 @@ def test_a_corrupt_array_record_is_named(tmp_path):
     assert 2 <= len(failed) < 20
     path.write_bytes(b"nothing of the kind")
     refused(f"fields:{path}", "f.array_record: ")
+
+
+def test_two_folders_for_one_split_are_refused(tmp_path):
+    for split in ("train", "val", "validation"):
+        for kind in ("x", "y"):
+            save(tmp_path / split / kind / "0.png", np.zeros((4, 4), np.uint8))
+    refused(f"images:{tmp_path}", "val and validation are both validation; join them")
+
+
+def test_split_folders_may_be_capitalised_and_need_train(tmp_path):
+    for split, count in (("Train", 4), ("Test", 3)):
+        for kind in ("x", "y"):
+            for index in range(count):
+                save(
+                    tmp_path / "capital" / split / kind / f"{index}.png", np.zeros((4, 4), np.uint8)
+                )
+                save(
+                    tmp_path / "no train" / "test" / kind / f"{index}.png",
+                    np.zeros((4, 4), np.uint8),
+                )
+                save(
+                    tmp_path / "no train" / "val" / kind / f"{index}.png",
+                    np.zeros((4, 4), np.uint8),
+                )
+                save(
+                    tmp_path / "classes" / ("test" if kind == "x" else "y") / f"{index}.png",
+                    np.zeros((4, 4), np.uint8),
+                )
+    splits = sr.get_dataset(f"images:{tmp_path / 'capital'}").load(resolution=8).splits
+    assert {split: len(source) for split, source in splits.items()} == {"train": 8, "test": 6}
+    refused(f"images:{tmp_path / 'no train'}", "test, val are splits, but none is train")
+    # A class may be called test, where other folders are no splits and images lie in it.
+    dataset = sr.get_dataset(f"images:{tmp_path / 'classes'}").load(validation=0, test=0)
+    assert dataset.class_names == ("test", "y")
+
+
+def test_hidden_files_and_folders_are_no_images(pictures):
+    (pictures / "cat" / "._00.png").write_bytes(b"what macOS leaves")
+    hidden = pictures / "dog" / ".ipynb_checkpoints"
+    hidden.mkdir()
+    (hidden / "01.png").write_bytes(b"no image")
+    splits = sr.get_dataset(f"images:{pictures}").load().splits
+    assert sum(len(source) for source in splits.values()) == 60
+
+
+def test_transparent_pixels_are_black(tmp_path):
+    pixels = np.full((8, 8, 4), 255, np.uint8)
+    pixels[..., 3] = 0
+    for name in ("a", "b"):
+        save(tmp_path / name / "0.png", pixels)
+    for kind in ("images", "panoramas"):
+        dataset = sr.get_dataset(f"{kind}:{tmp_path}").load(resolution=8, validation=0, test=0)
+        assert dataset.splits["train"][0]["input"]["spin_0"].max() == 0
+
+
+@pytest.mark.parametrize("ending", [".npz", ".array_record"])
+@pytest.mark.parametrize(
+    ("label", "dtype"), [(2**40, np.uint64), (2**31, np.int64), (-3, np.int64)]
+)
+def test_labels_that_would_wrap_are_refused_as_they_stand(tmp_path, ending, label, dtype):
+    path = tmp_path / f"f{ending}"
+    if ending == ".npz":
+        labels = np.array([0, 1, label], dtype)
+        np.savez(path, spin_0=np.zeros((3, 8, 8, 1), np.float32), label=labels)
+    else:
+        record = {"input": {"spin_0": np.zeros((8, 8, 1), np.float32)}, "label": dtype(label)}
+        write_fields(path, [record] * 3)
+    refused(f"fields:{path}", rf"label {label}", validation=0, test=0)

@@ -58,12 +58,14 @@ class Dataset:
         output: `ClassSpec` where labels are classes, `FieldSpec` where they are fields.
         splits: a source per split, by name ("train", "validation", "test").
         folder: where its files are, if it was built into some; with checksums.
+        class_names: what the classes are called, in the order of the labels, where that is known.
     """
 
     input: FieldSpec
     output: ClassSpec | FieldSpec
     splits: Mapping[str, RandomAccessSource]
     folder: Path | None = None
+    class_names: tuple[str, ...] = ()
 
 
 def spin_name(spin: int) -> str:
@@ -276,9 +278,13 @@ def _check_class_labels(labels: np.ndarray, num_classes: int | None) -> None:
 
 
 def _with_int32_labels(batch: Batch) -> Batch:
-    if isinstance(batch["label"], Mapping):
+    labels = batch["label"]
+    if isinstance(labels, Mapping):
         return batch
-    return batch | {"label": batch["label"].astype(np.int32)}
+    limits = np.iinfo(np.int32)
+    if labels.size and not (limits.min <= labels.min() and labels.max() <= limits.max):
+        raise ValueError(f"labels from {labels.min()} to {labels.max()}, beyond what int32 holds")
+    return batch | {"label": labels.astype(np.int32)}
 
 
 def map_arrays(function: Callable[..., Any], *trees: Any) -> Any:

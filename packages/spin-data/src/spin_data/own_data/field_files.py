@@ -212,8 +212,6 @@ def _arrays(file: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray |
             if array.dtype.kind in "fc" and not np.isfinite(array).all():
                 bad = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(1))[0])
                 raise ValueError(f"{name} of record {bad} has values that are not finite")
-        if (negative := np.flatnonzero(record["label"] < 0)).size:
-            raise ValueError(f"label {record['label'][negative[0]]} of record {negative[0]}")
         if splits is not None and splits.shape != record["label"].shape:
             raise ValueError(f"split has shape {splits.shape}, label {record['label'].shape}")
     except _BAD_NPZ as error:
@@ -241,6 +239,10 @@ def _record(arrays: Mapping[str, np.ndarray], *, of_one: bool = True) -> dict[st
         raise ValueError(
             f"label has shape {label.shape} and dtype {label.dtype}, expected integers"
         )
+    largest = np.iinfo(np.int32).max
+    if (wrong := np.flatnonzero((label < 0) | (label > largest))).size:
+        number = "" if of_one else f" of record {wrong[0]}"
+        raise ValueError(f"label {label.ravel()[wrong[0]]}{number}, expected one in [0, {largest}]")
     return {"input": fields, "label": int(label) if of_one else label.astype(np.int32)}
 
 

@@ -172,7 +172,12 @@ def _dataset(
         split: ImageSource([(file, classes.index(name)) for file, name in files], read, folder)
         for split, files in by_split.items()
     }
-    return Dataset(FieldSpec(grid, {0: 1 if grayscale else 3}), ClassSpec(len(classes)), sources)
+    return Dataset(
+        FieldSpec(grid, {0: 1 if grayscale else 3}),
+        ClassSpec(len(classes)),
+        sources,
+        class_names=tuple(classes),
+    )
 
 
 def _by_split(
@@ -180,8 +185,19 @@ def _by_split(
 ) -> dict[str, list[tuple[Path, str]]]:
     """The files of each split, with their classes' names, in the order of their names."""
     subfolders = {path.name: path for path in _sorted(folder) if path.is_dir()}
-    of_splits = {name: _OTHER_NAMES.get(name, name) for name in subfolders}
-    if "train" in of_splits.values():
+    lower = {name: name.lower() for name in subfolders}
+    of_splits = {name: _OTHER_NAMES.get(word, word) for name, word in lower.items()}
+    # Splits hold folders; a class that is called test, or train, holds images.
+    nested = {name for name, path in subfolders.items() if any(p.is_dir() for p in _sorted(path))}
+    trains = any(of_splits[name] == "train" for name in nested)
+    if nested and not trains and set(of_splits.values()) <= set(SPLITS):
+        raise ValueError(
+            f"{folder}: {', '.join(subfolders)} are splits, but none is train; add that folder"
+        )
+    if trains:
+        for split in SPLITS:
+            if len(same := [name for name in subfolders if of_splits[name] == split]) > 1:
+                raise ValueError(f"{folder}: {' and '.join(same)} are both {split}; join them")
         if strangers := [name for name, split in of_splits.items() if split not in SPLITS]:
             raise ValueError(
                 f"{folder}: {', '.join(strangers)} beside train; splits are {', '.join(SPLITS)}, "
@@ -210,7 +226,9 @@ def _by_class(folder: Path) -> list[tuple[Path, str]]:
         for name in _sorted(folder)
         if name.is_dir()
         for file in sorted(name.rglob("*"))
-        if file.suffix.lower() in _SUFFIXES and file.is_file()
+        if file.suffix.lower() in _SUFFIXES
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     ]
 
 
@@ -219,7 +237,7 @@ def _sorted(folder: Path) -> list[Path]:
 
 
 def _open(file: Path, grayscale: bool) -> Any:
-    """The image, upright, of one channel or three.
+    """The image, upright, of one channel or three; what is transparent in it is black.
 
     Raises:
         ValueError: the file is no image, is damaged, or has more than eight bits.
@@ -236,7 +254,11 @@ def _open(file: Path, grayscale: bool) -> Any:
             f"{file}: pixels of mode {image.mode!r}, more than eight bits; save it with eight, or "
             "its values as fields (see `fields`)"
         )
-    return ImageOps.exif_transpose(image).convert("L" if grayscale else "RGB")
+    upright: Any = ImageOps.exif_transpose(image)
+    if upright.has_transparency_data:
+        black = Image.new("RGBA", upright.size, (0, 0, 0, 255))
+        upright = Image.alpha_composite(black, upright.convert("RGBA"))
+    return upright.convert("L" if grayscale else "RGB")
 
 
 def _averaged(image: Any, width: int, height: int) -> Any:
