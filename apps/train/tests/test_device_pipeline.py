@@ -10,11 +10,12 @@ import pytest
 import sphere_transforms as st
 import spin_data
 import spin_train
+from spin_registry import ClassSpec, FieldSpec
 from spin_train import training
 from spin_train.configuration import complete_config
 from spin_train.device_pipeline import DevicePipeline
-from spin_train.errors import ConfigurationError
-from spin_train.experiment import make_experiment
+from spin_train.errors import ConfigurationError, DatasetError
+from spin_train.experiment import check_same_specs, make_experiment
 from spin_train.main import main
 from spin_train.metrics import read_metrics
 from spin_train.sharding import data_mesh, replicate, shard_batch
@@ -168,3 +169,21 @@ def test_a_bad_record_is_one_line_that_names_it(tmp_path, capsys, placement, spl
     errors = capsys.readouterr().err.splitlines()
     (line,) = [line for line in errors if line.startswith("spin-train: ")]
     assert f"{folder / split}.array_record: record 17 cannot be read (spin_0 has values" in line
+
+
+def test_other_classes_and_other_grids_of_one_shape_are_refused():
+    grid, output = st.EquiangularGrid(8), ClassSpec(2)
+
+    def dataset(grid=grid, names=()):
+        return spin_data.Dataset(FieldSpec(grid), output, {}, class_names=names)
+
+    cats = dataset(names=("cat", "dog"))
+    check_same_specs("a", cats, "b", dataset(names=("cat", "dog")))
+    check_same_specs("a", cats, "b", dataset())
+    with pytest.raises(
+        DatasetError, match=r"'b' has classes \('ant', 'bee'\), but .* \('cat', 'dog'\)"
+    ):
+        check_same_specs("a", cats, "b", dataset(names=("ant", "bee")))
+    fejer = st.FejerGrid(4)
+    with pytest.raises(DatasetError, match=r"has grid FejerGrid, but .* EquiangularGrid"):
+        check_same_specs("a", dataset(), "b", dataset(fejer))

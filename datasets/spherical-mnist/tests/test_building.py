@@ -1,6 +1,7 @@
 """Builds that are killed, meet each other or run out of room, and files that are damaged."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -13,9 +14,12 @@ import time
 from hashlib import md5 as md5_of
 from types import SimpleNamespace
 
+import filelock
 import numpy as np
 import pytest
 
+from spherical_mnist.parts import Parts
+from spin_data import tfds_building
 from spin_data.tfds_building import verify
 
 NUM_TRAIN, NUM_TEST = 9_000, 500
@@ -147,7 +151,7 @@ def test_killed_half_way_it_leaves_nothing_whole_and_goes_on_from_there(small, b
     process = start(small, tmp_path, SLOWLY="0.3")
     deadline = time.monotonic() + 120
     parts = tmp_path / "small" / "canonical" / "parts.1.1.0"
-    while len(list(parts.glob("*.npy"))) < 6:
+    while len(list(parts.glob("*.npz"))) < 6:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -156,7 +160,7 @@ def test_killed_half_way_it_leaves_nothing_whole_and_goes_on_from_there(small, b
     left = versions(tmp_path)
     assert "1.1.0" not in left
     assert any(name.startswith("incomplete.") for name in left)
-    whole = len(list(parts.glob("*.npy")))
+    whole = len(list(parts.glob("*.npz")))
     found = finish(start(small, tmp_path))
     assert found["PROJECTED"] == NUM_TRAIN + NUM_TEST - 500 * whole
     assert versions(tmp_path) == ["1.1.0"]
@@ -268,3 +272,60 @@ def test_a_file_cut_short_is_refused_when_opened(built, tmp_path):
     file.unlink()
     with pytest.raises(ValueError, match=f"{file}: it is missing"):
         open_it()
+
+
+def test_what_a_broken_off_writing_of_checksums_leaves_is_no_file_of_the_dataset(tmp_path):
+    (tmp_path / "a").write_text("content")
+    (tmp_path / "checksums.json.partial").write_text("{")
+    tfds_building._write_checksums(tmp_path)
+    assert sorted(json.loads((tmp_path / "checksums.json").read_text())) == ["a"]
+    assert verify(tmp_path) == len("content")
+    assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_whole_dataset_in_a_folder_that_cannot_be_written_opens(
+    built, tmp_path, monkeypatch, number
+):
+    """Another user's, or on a read-only mount: simulated, for root may write anywhere."""
+    file, open_it = damaged(built, tmp_path, lambda content: content)  # not at all damaged
+    (file.parent / "checksums.json").unlink()
+
+    def refuses(*arguments, **options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuses)
+    assert len(open_it()["train"]) == NUM_TRAIN - 500
+    monkeypatch.undo()
+    monkeypatch.setattr(type(file), "write_text", refuses)
+    assert len(open_it()["train"]) == NUM_TRAIN - 500
+    shutil.rmtree(file.parent)
+    monkeypatch.undo()
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuses)
+    with pytest.raises(OSError, match=r"cannot be built here \(.*\); .*TFDS_DATA_DIR"):
+        open_it()
+
+
+def test_parts_are_those_of_these_images_and_are_whole(tmp_path):
+    made = []
+
+    def make(chunk):
+        made.append(chunk)
+        return np.arange(chunk.start, chunk.stop)
+
+    def all_of(key):
+        parts = Parts(tmp_path / "parts")
+        return np.concatenate([array for _, array in parts.each("train", 4500, make, key=key)])
+
+    np.testing.assert_array_equal(all_of(b"some images"), np.arange(4500))
+    assert len(made) == 3
+    all_of(b"some images")
+    assert len(made) == 3
+    all_of(b"other images")
+    assert len(made) == 6
+    for path in (tmp_path / "parts").iterdir():  # of the same length, with another content
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        path.write_bytes(content)
+    np.testing.assert_array_equal(all_of(b"some images"), np.arange(4500))
+    assert len(made) == 9

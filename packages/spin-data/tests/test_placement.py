@@ -13,6 +13,7 @@ from spin_data import (
     decode_fields,
     encode_complex,
     place_source,
+    place_splits,
     placement,
     read_batch,
     source_bytes,
@@ -132,3 +133,14 @@ def test_placement_by_choice_and_by_size(monkeypatch):
     assert place_source(on_disk) is on_disk
     with pytest.raises(ValueError, match="placement is 'ram', expected one of auto, disk, memory"):
         place_source(on_disk, "ram")
+
+
+def test_splits_are_placed_together(monkeypatch):
+    splits = {"train": Counting(records_of(7)), "test": Counting(records_of(7))}
+    size = source_bytes(splits["train"])
+    for total, kind in ((8 * size, InMemorySource), (8 * size - 1, Counting)):
+        monkeypatch.setattr(placement, "_total_memory", lambda total=total: total)
+        placed = place_splits(splits, name="a test")
+        assert {split: type(source) for split, source in placed.items()} == dict.fromkeys(
+            splits, kind
+        )

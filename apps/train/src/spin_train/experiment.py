@@ -191,11 +191,9 @@ def load_dataset(config: ml_collections.ConfigDict, name: str) -> spin_data.Data
     with as_user_error(DatasetError, f"dataset {name!r}", *_causes(options)):
         dataset = spin_registry.get_dataset(name).load(**options)
         spin_data.check_dataset(dataset)
-        splits = {
-            split: spin_data.place_source(source, placement, f"{name} {split}")
-            for split, source in dataset.splits.items()
-        }
-    return spin_data.Dataset(dataset.input, dataset.output, splits)
+        splits = spin_data.place_splits(dataset.splits, placement, name)
+    class_names = tuple(getattr(dataset, "class_names", ()))
+    return spin_data.Dataset(dataset.input, dataset.output, splits, class_names=class_names)
 
 
 def build_model(config: ml_collections.ConfigDict, dataset: spin_data.Dataset) -> ModelParts:
@@ -231,12 +229,16 @@ def check_same_specs(
     """Checks that a model for one dataset suits another.
 
     Raises:
-      DatasetError: if the grids' shapes, the channels or the outputs differ.
+      DatasetError: if the grids' kinds or shapes, the channels, the outputs, or the classes' names
+        (where both know them) differ.
     """
+    named = bool(dataset.class_names and other.class_names)
     for what, found, expected in (
+        ("grid", type(other.input.grid).__name__, type(dataset.input.grid).__name__),
         ("grid shape", tuple(other.input.grid.shape), tuple(dataset.input.grid.shape)),
         ("channels", dict(other.input.channels), dict(dataset.input.channels)),
         ("output", other.output, dataset.output),
+        ("classes", named and other.class_names, named and dataset.class_names),
     ):
         if found != expected:
             raise DatasetError(

@@ -156,6 +156,6 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
                 ..., None
             ]
 
-        for start, fields in self._parts.each(split, len(images), project):
+        for start, fields in self._parts.each(split, len(images), project, key=images.tobytes()):
             for key, (field, label) in enumerate(zip(fields, labels[start:], strict=False), start):
                 yield key, {"input": {f"spin_{self.spin}": field}, "label": int(label)}

@@ -3,7 +3,7 @@
 import os
 
 from spherical_mnist.builder import SphericalMnist
-from spin_data import Dataset, place_source
+from spin_data import Dataset, place_splits
 from spin_data.tfds_building import prepare
 from spin_registry import ClassSpec, FieldSpec
 
@@ -62,9 +62,6 @@ def load(
     return Dataset(
         FieldSpec(builder.GRID, {builder.spin: 1}),
         ClassSpec(10),
-        {
-            split: place_source(source, placement, f"{builder.info.full_name} {split}")
-            for split, source in sources.items()
-        },
+        place_splits(sources, placement, builder.info.full_name),
         folder=builder.data_path,
     )

@@ -5,9 +5,11 @@ and renamed, so that it is whole or not there.
 """
 
 import contextlib
+import hashlib
 import io
 import os
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,7 +32,7 @@ class Parts:
         self._folder = folder
 
     def each(
-        self, name: str, count: int, make: Callable[[slice], np.ndarray]
+        self, name: str, count: int, make: Callable[[slice], np.ndarray], *, key: bytes
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Makes or reads the parts of `count` examples, one after another.
 
@@ -38,6 +40,7 @@ class Parts:
             name: what they are kept under.
             count: the number of examples.
             make: from a range of examples to their array; called by threads, one part ahead.
+            key: what the arrays are made from: parts made from something else are not used.
 
         Yields:
             The index of the part's first example, and its array.
@@ -45,6 +48,7 @@ class Parts:
         Raises:
             OSError: a part cannot be written.
         """
+        name = f"{name}-{hashlib.sha256(key).hexdigest()[:16]}"
         starts = range(0, count, _EXAMPLES)
         threads = max(1, min(4, os.cpu_count() or 1))
         with ThreadPoolExecutor(threads) as pool:
@@ -68,14 +72,17 @@ class Parts:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _part(self, name: str, chunk: slice, make: Callable[[slice], np.ndarray]) -> np.ndarray:
-        path = self._folder / f"{name}-{chunk.start:06d}-{chunk.stop:06d}.npy"
-        with contextlib.suppress(
-            OSError, ValueError, EOFError
-        ):  # not there, or no array: made anew
-            return np.load(path, allow_pickle=False)
+        path = self._folder / f"{name}-{chunk.start:06d}-{chunk.stop:06d}.npz"
+        # Not there, or damaged, as the archive's own checksum tells: made anew.
+        with (
+            contextlib.suppress(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile),
+            path.open("rb") as kept,
+            np.load(kept, allow_pickle=False) as archive,
+        ):
+            return np.asarray(archive["part"])
         array = make(chunk)
-        content = io.BytesIO()  # np.save to a file itself would hide why a write fails
-        np.save(content, array, allow_pickle=False)
+        content = io.BytesIO()  # np.savez to a file itself would hide why a write fails
+        np.savez(content, part=array)
         self._folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:

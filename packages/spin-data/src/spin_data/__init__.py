@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from spin_data.own_data.field_files import write_fields
     from spin_data.own_data.panorama import sample_panorama
     from spin_data.pipeline import evaluation_batches, training_iterator
-    from spin_data.placement import InMemorySource, place_source, source_bytes
+    from spin_data.placement import (
+        InMemorySource,
+        place_source,
+        place_splits,
+        source_bytes,
+    )
     from spin_data.projection import project_gradients, project_images
     from spin_data.sample_sheet import draw_samples
     from spin_data.turned_grid import sample_scalar, sample_vector
@@ -44,6 +49,7 @@ __all__ = [
     "encode_complex",
     "evaluation_batches",
     "place_source",
+    "place_splits",
     "project_gradients",
     "project_images",
     "read_batch",
@@ -64,6 +70,7 @@ _ELSEWHERE = {
     "draw_samples": "sample_sheet",
     "encode_complex": "encoding",
     "place_source": "placement",
+    "place_splits": "placement",
     "source_bytes": "placement",
     "evaluation_batches": "pipeline",
     "training_iterator": "pipeline",

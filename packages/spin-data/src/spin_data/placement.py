@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from spin_data.dataset import (
     read_batch,
 )
 
-__all__ = ["InMemorySource", "place_source", "source_bytes"]
+__all__ = ["InMemorySource", "place_source", "place_splits", "source_bytes"]
 
 PLACEMENTS = ("auto", "disk", "memory")
 
@@ -109,6 +110,28 @@ def place_source(
     if isinstance(source, InMemorySource):
         return source if placement == "memory" else source.source
     return InMemorySource(source, name) if placement == "memory" else source
+
+
+def place_splits(
+    splits: Mapping[str, RandomAccessSource], placement: str = "auto", name: str = "the dataset"
+) -> dict[str, RandomAccessSource]:
+    """Decides where all records of a dataset are held, "auto" by the size of its splits together.
+
+    Args:
+        splits: a source per split.
+        placement: as `place_source` takes it.
+        name: what progress bars call the dataset.
+
+    Raises:
+        ValueError: there is no such placement.
+    """
+    if placement == "auto":
+        size = sum(source_bytes(source) for source in splits.values())
+        placement = "memory" if size <= _total_memory() // _SHARE else "disk"
+    return {
+        split: place_source(source, placement, f"{name} {split}")
+        for split, source in splits.items()
+    }
 
 
 def source_bytes(source: RandomAccessSource) -> int:

@@ -7,11 +7,13 @@ removal of what a killed builder left; and checksums, so that later damage is fo
 Needs `pip install "spin-data[tfds]"`, which does not install TensorFlow.
 """
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ __all__ = ["PreparedSource", "prepare", "verify"]
 CHECKSUMS = "checksums.json"
 
 _BLOCK = 2**20  # bytes
+_MAY_NOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def prepare(make_builder: Callable[[], Any]) -> dict[str, RandomAccessSource]:
@@ -43,28 +46,28 @@ def prepare(make_builder: Callable[[], Any]) -> dict[str, RandomAccessSource]:
         ValueError: a file is not the one that was built.
         Exception: what the builder raises about its own input.
     """
-    import filelock
     import tensorflow_datasets as tfds
 
     builder = make_builder()
     folder = Path(builder.data_dir)
     if not (folder / CHECKSUMS).is_file():
-        _make_folder(folder.parent)
-        lock = filelock.FileLock(folder.parent / f".{folder.name}.lock")
         try:
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
-            tqdm.write(f"{folder}: another process is building it; waiting for it")
-            lock.acquire()
-        try:
-            builder = make_builder()
+            with _locked(folder):
+                builder = make_builder()
+                if not folder.is_dir():
+                    _remove_leftovers(folder)
+                    _build(builder, tfds.download.DownloadConfig(try_download_gcs=False), folder)
+                if not (folder / CHECKSUMS).is_file():
+                    _write_checksums(folder)
+        except OSError as error:
+            if error.errno not in _MAY_NOT_WRITE:
+                raise
+            # Somebody else's, built without checksums: of use all the same.
             if not folder.is_dir():
-                _remove_leftovers(folder)
-                _build(builder, tfds.download.DownloadConfig(try_download_gcs=False), folder)
-            if not (folder / CHECKSUMS).is_file():
-                _write_checksums(folder)
-        finally:
-            lock.release()
+                raise OSError(
+                    f"{folder} cannot be built here ({error}); choose another place with "
+                    "TFDS_DATA_DIR"
+                ) from error
     _check_sizes(folder)
     return {
         split: PreparedSource(builder.as_data_source(split), info)
@@ -135,6 +138,24 @@ class PreparedSource:
         return stack_records(records)
 
 
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds the lock of a dataset's folder; of two processes one waits, and says so."""
+    import filelock
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder.parent / f".{folder.name}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        tqdm.write(f"{folder}: another process is building it; waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _build(builder: Any, download_config: Any, folder: Path) -> None:
     try:
         builder.download_and_prepare(download_config=download_config)
@@ -153,27 +174,19 @@ def _remove_leftovers(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(
-            f"{folder} cannot be made ({error}); choose another place with TFDS_DATA_DIR"
-        ) from error
-
-
 def _write_checksums(folder: Path) -> None:
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    partial = folder / f"{CHECKSUMS}.partial"  # perhaps there, of a process that was killed
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path != partial)
     entries = {
         name: {"bytes": (folder / name).stat().st_size, "sha256": _sha256(folder / name)}
         for name in names
     }
-    partial = folder / f"{CHECKSUMS}.partial"
     try:
         partial.write_text(json.dumps(entries, indent=2), encoding="utf-8")
         partial.replace(folder / CHECKSUMS)
-    except PermissionError:
-        return  # somebody else's folder, built without checksums: of use all the same
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def _read_checksums(folder: Path) -> dict[str, dict[str, Any]]:
