@@ -1,7 +1,11 @@
 """A person's own images, panoramas and fields: read right, divided for good, refused by name."""
 
+import io
+import os
+
 import numpy as np
 import pytest
+from array_record.python.array_record_module import ArrayRecordWriter
 from PIL import Image
 
 import spin_registry as sr
@@ -56,18 +60,27 @@ def test_images_are_projected_as_spherical_mnist_is(pictures):
 
 
 def test_images_may_be_turned_once_and_for_all(pictures):
+    save(pictures / "cat" / "twin a.png", np.arange(256, dtype=np.uint8).reshape(16, 16))
+    save(pictures / "cat" / "twin b.png", np.arange(256, dtype=np.uint8).reshape(16, 16))
     load = sr.get_dataset(f"images:{pictures}").load
-    plain, turned, again = (
-        load(resolution=16),
-        load(resolution=16, rotated=True),
-        load(resolution=16, rotated=True),
+
+    def fields_of(**options):
+        source = load(resolution=16, validation=0, test=0, **options).splits["train"]
+        names = [file.name for file, _ in source.files]
+        return dict(zip(names, read_batch(source, np.arange(62))["input"]["spin_0"], strict=True))
+
+    plain, turned, again, other = (
+        fields_of(),
+        fields_of(rotated=True),
+        fields_of(rotated=True),
+        fields_of(rotated=True, seed=1),
     )
-    fields = [
-        read_batch(d.splits["train"], np.arange(10))["input"]["spin_0"]
-        for d in (plain, turned, again)
-    ]
-    np.testing.assert_array_equal(fields[1], fields[2])
-    assert (fields[0] != fields[1]).any(axis=(1, 2, 3)).all()
+    for name in plain:
+        np.testing.assert_array_equal(turned[name], again[name])
+        assert (plain[name] != turned[name]).any()
+        assert (other[name] != turned[name]).any()
+    np.testing.assert_array_equal(plain["twin a.png"], plain["twin b.png"])
+    assert (turned["twin a.png"] != turned["twin b.png"]).any()
 
 
 def test_other_shapes_are_padded_and_large_ones_averaged(tmp_path):
@@ -81,6 +94,8 @@ def test_other_shapes_are_padded_and_large_ones_averaged(tmp_path):
     field = dataset.splits["train"][0]["input"]["spin_0"]
     assert field.shape == (16, 16, 1)
     assert 110 < field[-1].mean() < 145  # the south pole shows the middle
+    # Grey all over, not black and white by turns: along the picture's middle line.
+    assert np.ptp(field[-3:, [0, 8]].astype(float)) < 60
     assert field[EquiangularGrid(16).colatitudes < np.pi / 2].max() == 0
 
 
@@ -152,15 +167,36 @@ def test_a_panorama_has_no_seam_and_passes_over_the_poles():
 
 
 def test_fine_panoramas_are_averaged(tmp_path):
+    smooth_part = 40 + 175 * panorama_of(320, 640)
+    noise = np.random.default_rng(0).choice([-40, 40], smooth_part.shape)
     for name in ("a", "b"):
-        save(tmp_path / name / "p.png", np.rint(255 * panorama_of(320, 640)).astype(np.uint8))
+        save(tmp_path / name / "p.png", np.rint(smooth_part + noise).astype(np.uint8))
     dataset = sr.get_dataset(f"panoramas:{tmp_path}").load(
         resolution=16, grayscale=True, validation=0, test=0
     )
-    field = dataset.splits["train"][0]["input"]["spin_0"][..., 0] / 255
+    field = dataset.splits["train"][0]["input"]["spin_0"][..., 0]
     grid = EquiangularGrid(16)
-    expected = smooth(grid.colatitudes[:, None], grid.longitudes[None])
-    np.testing.assert_allclose(field, expected, atol=0.02)
+    expected = 40 + 175 * smooth(grid.colatitudes[:, None], grid.longitudes[None])
+    # 200 pixels of noise 40 leave 4, and interpolation between averages less.
+    np.testing.assert_allclose(field, expected, atol=14)
+
+
+def test_photographs_are_turned_upright(tmp_path):
+    pixels = np.zeros((8, 8), np.uint8)
+    pixels[0, 4] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3  # taken upside down
+    for name in ("a", "b"):
+        save(tmp_path / "plain" / name / "0.png", pixels[::-1, ::-1].copy())
+        (tmp_path / "exif" / name).mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / "exif" / name / "0.png", exif=exif)
+    plain, turned = (
+        sr.get_dataset(f"images:{tmp_path / kind}").load(resolution=16, validation=0, test=0)
+        for kind in ("plain", "exif")
+    )
+    np.testing.assert_array_equal(
+        plain.splits["train"][0]["input"]["spin_0"], turned.splits["train"][0]["input"]["spin_0"]
+    )
 
 
 def records_of(count, shape=(8, 8), seed=0):
@@ -204,6 +240,16 @@ def test_fields_come_back_as_they_were_written(tmp_path, ending):
             seen.append(number)
     assert sorted(seen) == list(range(50))
     assert list(tmp_path.iterdir()) == [tmp_path / f"all{ending}"]
+
+
+def write_raw(path, records):
+    """An array_record as another program may write it, unchecked."""
+    writer = ArrayRecordWriter(str(path), "group_size:1")
+    for record in records:
+        content = io.BytesIO()
+        np.savez(content, label=record["label"], **record["input"])
+        writer.write(content.getvalue())
+    writer.close()
 
 
 def test_both_kinds_of_file_are_divided_alike_and_split_files_decide(tmp_path):
@@ -278,9 +324,7 @@ def test_bad_images_are_named(pictures):
     ):
         source[index]
     Image.fromarray(np.zeros((4, 4), np.uint16)).save(bad)
-    with pytest.raises(
-        ValueError, match=r"cat/00.png: pixels of mode 'I;16', more than eight bits"
-    ):
+    with pytest.raises(ValueError, match=r"cat/00.png: pixels of mode 'I;16'; save it as RGB"):
         source[index]
 
 
@@ -409,5 +453,129 @@ def test_labels_that_would_wrap_are_refused_as_they_stand(tmp_path, ending, labe
         np.savez(path, spin_0=np.zeros((3, 8, 8, 1), np.float32), label=labels)
     else:
         record = {"input": {"spin_0": np.zeros((8, 8, 1), np.float32)}, "label": dtype(label)}
-        write_fields(path, [record] * 3)
+        write_raw(path, [record] * 3)
+        with pytest.raises(ValueError, match=rf"record 0: label {label}"):
+            write_fields(tmp_path / "g.array_record", [record])
     refused(f"fields:{path}", rf"label {label}", validation=0, test=0)
+
+
+def test_linked_folders_are_followed_once(pictures, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    for index in range(5):
+        save(elsewhere / f"{index}.png", np.zeros((4, 4), np.uint8))
+    (pictures / "cat" / "more").symlink_to(elsewhere, target_is_directory=True)
+    (elsewhere / "loop").symlink_to(pictures / "cat", target_is_directory=True)
+    splits = sr.get_dataset(f"images:{pictures}").load().splits
+    assert sum(len(source) for source in splits.values()) == 65
+
+
+def test_folders_that_cannot_be_read_are_an_error(pictures, monkeypatch):
+    """Simulated, for root may read anything."""
+    hidden = pictures / "dog" / "deep"
+    hidden.mkdir()
+    scandir = os.scandir
+
+    def refuses(path):
+        if str(path) == str(hidden):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuses)
+    refused(f"images:{pictures}", "Permission denied: .*deep", OSError)
+
+
+def test_training_and_testing_are_splits_too(tmp_path):
+    for split, count in (("training", 4), ("testing", 3)):
+        for kind in ("x", "y"):
+            for index in range(count):
+                save(tmp_path / split / kind / f"{index}.png", np.zeros((4, 4), np.uint8))
+    dataset = sr.get_dataset(f"images:{tmp_path}").load(resolution=8)
+    assert dataset.class_names == ("x", "y")
+    assert {split: len(source) for split, source in dataset.splits.items()} == {
+        "train": 8,
+        "test": 6,
+    }
+
+
+@pytest.mark.parametrize("kind", ["images", "panoramas"])
+def test_odd_images_are_read_or_named(tmp_path, kind, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.new("1", (9, 5), 1).save(tmp_path / name / "bit.png")
+        Image.new("P", (40, 20)).save(tmp_path / name / "palette \u00e9.gif")
+        Image.new("CMYK", (30, 30)).save(tmp_path / name / "c.tif")
+        Image.new("RGB", (1, 1), (255, 0, 0)).save(tmp_path / name / "one.png")
+        Image.new("RGB", (2, 900), (9, 100, 3)).save(tmp_path / name / "tall.png")
+        Image.new("L", (3, 3)).save(os.fsencode(tmp_path / name) + b"/\xff.png")
+    load = sr.get_dataset(f"{kind}:{tmp_path}").load
+    source = load(resolution=16, validation=0, test=0, seed=3).splits["train"]
+    assert len(source) == 12
+    assert all(source[i]["input"]["spin_0"].shape == (16, 16, 3) for i in range(12))
+    Image.new("LAB", (8, 8)).save(tmp_path / "a" / "lab.tif")
+    Image.new("RGB", (50, 50)).save(tmp_path / "a" / "large.png")
+    source = load(resolution=16, validation=0, test=0).splits["train"]
+    by_name = {file.name: i for i, (file, label) in enumerate(source.files) if label == 0}
+    with pytest.raises(ValueError, match=r"a/lab.tif: pixels of mode 'LAB'"):
+        source[by_name["lab.tif"]]
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ValueError, match=r"a/large.png: more than .* pixels; make it smaller"):
+        source[by_name["large.png"]]
+
+
+def test_labels_beyond_num_classes_are_named(tmp_path):
+    records = records_of(12)
+    records[7]["label"] = 5
+    for ending in (".npz", ".array_record"):
+        write_fields(tmp_path / f"f{ending}", records)
+    name = f"fields:{tmp_path}/f"
+    options = {"num_classes": 4, "validation": 0, "test": 0}
+    refused(f"{name}.npz", r"f.npz: .*label 5 of record 7, expected one in \[0, 4\)", **options)
+    source = sr.get_dataset(f"{name}.array_record").load(**options).splits["train"]
+    with pytest.raises(ValueError, match=r"record 7 cannot be read \(label 5, .* \[0, 4\)"):
+        source[7]
+
+
+def test_records_must_be_alike(tmp_path):
+    records = records_of(12)
+    records[5]["input"]["spin_0"] = np.zeros((8, 8, 3), np.float32)
+    for ending in (".npz", ".array_record"):
+        with pytest.raises(ValueError, match=r"record 5: .*\(8, 8, 3\).* the first"):
+            write_fields(tmp_path / f"f{ending}", records)
+    assert list(tmp_path.iterdir()) == []
+    # As another program may write them.
+    write_raw(tmp_path / "g.array_record", records)
+    source = (
+        sr.get_dataset(f"fields:{tmp_path}/g.array_record")
+        .load(num_classes=4, validation=0, test=0)
+        .splits["train"]
+    )
+    with pytest.raises(ValueError, match=r"record 5 cannot be read \(.*\(8, 8, 3\)"):
+        source[5]
+
+
+def test_what_write_fields_refuses(tmp_path):
+    good = records_of(2)
+    with pytest.raises(ValueError, match=r"record 1: label has shape \(2,\)"):
+        write_fields(tmp_path / "f.npz", [good[0], good[1] | {"label": np.arange(2)}])
+    with pytest.raises(FileNotFoundError, match=r"nowhere: no such folder"):
+        write_fields(tmp_path / "nowhere" / "f.npz", good)
+
+
+def test_an_npz_that_is_one_array_and_splits_that_are_bytes(tmp_path):
+    np.save(tmp_path / "f.npy", np.zeros(3))
+    (tmp_path / "f.npy").rename(tmp_path / "f.npz")
+    refused(f"fields:{tmp_path}/f.npz", "f.npz: no fields to read .*one array")
+    splits = np.array([b"train", b"train", b"test"])
+    np.savez(
+        tmp_path / "g.npz", spin_0=np.zeros((3, 8, 8, 1)), label=np.arange(3) % 2, split=splits
+    )
+    found = sr.get_dataset(f"fields:{tmp_path}/g.npz").load().splits
+    assert {split: len(source) for split, source in found.items()} == {"train": 2, "test": 1}
+
+
+@pytest.mark.parametrize(
+    "options", [{"validation": "abc"}, {"test": None}, {"seed": "x"}, {"seed": 1.5}]
+)
+def test_options_of_another_type_are_refused(pictures, options):
+    (name,) = options
+    refused(f"images:{pictures}", f"{name} is .*, expected", **options)

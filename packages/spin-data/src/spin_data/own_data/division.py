@@ -1,17 +1,23 @@
 """Which split an example belongs to, where its owner has not said."""
 
 import hashlib
+import os
 
 SPLITS = ("train", "validation", "test")
 
 
-def check_shares(validation: float, test: float) -> None:
-    """Checks the shares of two splits.
+def check_division(validation: float, test: float, seed: int) -> None:
+    """Checks the shares of two splits, and the seed of a division.
 
     Raises:
-        ValueError: one is not in [0, 1), or nothing would be left to train on.
+        ValueError: a share is not a number in [0, 1), nothing would be left to train on, or the
+            seed is no integer.
     """
+    if not isinstance(seed, int):
+        raise ValueError(f"seed is {seed!r}, expected an integer")
     for name, share in (("validation", validation), ("test", test)):
+        if not isinstance(share, int | float):
+            raise ValueError(f"{name} is {share!r}, expected a share in [0, 1)")
         if not 0 <= share < 1:
             raise ValueError(f"{name} is {share}, expected a share in [0, 1)")
     if validation + test >= 1:
@@ -40,5 +46,5 @@ def split_of(name: str, *, validation: float, test: float, seed: int) -> str:
 
 def position_of(name: str, seed: int) -> int:
     """A number in [0, 2^64) that the name and the seed determine, and nothing else."""
-    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    digest = hashlib.sha256(os.fsencode(f"{seed}:{name}")).digest()
     return int.from_bytes(digest[:8], "big")

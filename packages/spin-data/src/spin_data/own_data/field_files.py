@@ -9,7 +9,7 @@ record for each example, whose bytes are an `.npz` of its own, without the leadi
 import io
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from spin_data.dataset import (
     spin_weight,
     stack_records,
 )
-from spin_data.own_data.division import SPLITS, check_shares, split_of
+from spin_data.own_data.division import SPLITS, check_division, split_of
 from spin_registry import ClassSpec, FieldSpec
 
 __all__ = ["ArrayRecordSource", "load_fields", "write_fields"]
@@ -69,12 +69,14 @@ def load_fields(
         ValueError: a file is damaged, lacks something, or holds what is no field; an example is
             named by its number. Or an argument is out of range.
     """
-    check_shares(validation, test)
+    check_division(validation, test, seed)
     where = Path(path).expanduser()
     sources = {
         split: source
         for file in _files(where)
-        for split, source in _read(file, validation, test, seed, alone=where.is_file()).items()
+        for split, source in _read(
+            file, num_classes, validation, test, seed, alone=where.is_file()
+        ).items()
     }
     sources = {split: sources[split] for split in SPLITS if split in sources}
     if "train" not in sources:
@@ -99,16 +101,19 @@ def write_fields(path: str | os.PathLike[str], records: Iterable[Record]) -> int
         The number of records written.
 
     Raises:
-        ValueError: the ending is another, or there are no records.
+        ValueError: the ending is another, there are no records, or one is no record of fields, or
+            not like the first; what was there before is there still.
         OSError: the file cannot be written; what was there before is there still.
     """
     target = Path(path)
     if target.suffix not in _ENDINGS:
         raise ValueError(f"{target}: the name must end in {' or '.join(_ENDINGS)}")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target.parent}: no such folder; make it first")
     partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
     try:
         write = _write_npz if target.suffix == ".npz" else _write_array_record
-        count = write(partial, records)
+        count = write(partial, _alike(records))
         if not count:
             raise ValueError(f"{target}: no records to write")
         partial.replace(target)
@@ -125,9 +130,16 @@ class ArrayRecordSource:
     Args:
         path: the file.
         indices: those of the file's records that are this source's; None for all.
+        num_classes: labels must be below, if given.
+
+    Raises:
+        ValueError: the file is damaged; and whenever a record is read that is, or that has fields
+            of other shapes or dtypes than the file's first, or a label out of range.
     """
 
-    def __init__(self, path: Path, indices: np.ndarray | None = None):
+    def __init__(
+        self, path: Path, indices: np.ndarray | None = None, num_classes: int | None = None
+    ):
         from array_record.python.array_record_data_source import ArrayRecordDataSource
 
         try:
@@ -136,19 +148,32 @@ class ArrayRecordSource:
         except (RuntimeError, OSError, ValueError) as error:
             raise ValueError(f"{path}: no intact array_record file ({error})") from error
         self._path = path
+        self._num_classes = num_classes
+        self._form = _form(self._read(0))
 
     def __len__(self) -> int:
         return len(self._indices)
 
     def __getitem__(self, index: int) -> Record:
         number = int(self._indices[index])
+        record = self._read(number)
+        if (form := _form(record)) != self._form:
+            raise self._unreadable(number, f"fields {form}, the first has {self._form}")
+        return record
+
+    def _read(self, number: int) -> Record:
         try:
-            with np.load(io.BytesIO(self._data[number]), allow_pickle=False) as arrays:
-                return _record(dict(arrays))
-        except (*_BAD_NPZ, RuntimeError) as error:
-            raise ValueError(
-                f"{self._path}: record {number} cannot be read ({error}); write the file anew"
-            ) from error
+            arrays = np.load(io.BytesIO(self._data[number]), allow_pickle=False)
+            if isinstance(arrays, np.ndarray):
+                raise ValueError("one array, not an archive of named ones")
+            return _record(dict(arrays), self._num_classes)
+        except (*_BAD_NPZ, IndexError, RuntimeError) as error:
+            raise self._unreadable(number, error) from error
+
+    def _unreadable(self, number: int, why: object) -> ValueError:
+        return ValueError(
+            f"{self._path}: record {number} cannot be read ({why}); write the file anew"
+        )
 
 
 def _files(where: Path) -> list[Path]:
@@ -169,19 +194,25 @@ def _files(where: Path) -> list[Path]:
 
 
 def _read(
-    file: Path, validation: float, test: float, seed: int, *, alone: bool
+    file: Path,
+    num_classes: int | None,
+    validation: float,
+    test: float,
+    seed: int,
+    *,
+    alone: bool,
 ) -> dict[str, RandomAccessSource]:
     """The sources in a file, by split: those it names, those of a division, or that of its name."""
     if file.suffix == ".array_record":
-        source = ArrayRecordSource(file)
+        source = ArrayRecordSource(file, num_classes=num_classes)
         if not alone:
             return {file.stem: source}
         splits = _divided(len(source), validation, test, seed)
         return {
-            split: ArrayRecordSource(file, np.flatnonzero(splits == split))
+            split: ArrayRecordSource(file, np.flatnonzero(splits == split), num_classes)
             for split in np.unique(splits)
         }
-    fields, labels, named = _arrays(file)
+    fields, labels, named = _arrays(file, num_classes)
     if not alone:
         splits = np.full(len(labels), file.stem)
     elif named is None:
@@ -199,13 +230,20 @@ def _read(
     }
 
 
-def _arrays(file: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray | None]:
+def _arrays(
+    file: Path, num_classes: int | None
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray | None]:
     try:
         # Opened here: np.load would leave open what it cannot read.
-        with file.open("rb") as content, np.load(content, allow_pickle=False) as archive:
+        with file.open("rb") as content:
+            archive = np.load(content, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise ValueError("one array, not an archive of named ones")
             arrays = dict(archive)
         splits = arrays.pop("split", None)
-        record = _record(arrays, of_one=False)
+        if splits is not None and splits.dtype.kind == "S":
+            splits = splits.astype(str)
+        record = _record(arrays, num_classes, of_one=False)
         for name, array in record["input"].items():
             if len(array) != len(record["label"]):
                 raise ValueError(f"{len(array)} of {name}, but {len(record['label'])} labels")
@@ -219,7 +257,13 @@ def _arrays(file: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray |
     return record["input"], record["label"], splits
 
 
-def _record(arrays: Mapping[str, np.ndarray], *, of_one: bool = True) -> dict[str, Any]:
+def _record(
+    arrays: Mapping[str, np.ndarray],
+    num_classes: int | None = None,
+    *,
+    of_one: bool = True,
+    finite: bool = True,
+) -> dict[str, Any]:
     """Splits named arrays into fields and labels, after looking at both."""
     fields = {name: array for name, array in arrays.items() if name != "label"}
     if "label" not in arrays or not fields:
@@ -232,17 +276,17 @@ def _record(arrays: Mapping[str, np.ndarray], *, of_one: bool = True) -> dict[st
                 f"{name} has shape {array.shape}, expected "
                 f"{'' if of_one else 'example, '}lat, long, channel"
             )
-        if of_one and array.dtype.kind in "fc" and not np.isfinite(array).all():
+        if finite and of_one and array.dtype.kind in "fc" and not np.isfinite(array).all():
             raise ValueError(f"{name} has values that are not finite")
     label = arrays["label"]
     if label.dtype.kind not in "iu" or label.ndim != (0 if of_one else 1):
         raise ValueError(
             f"label has shape {label.shape} and dtype {label.dtype}, expected integers"
         )
-    largest = np.iinfo(np.int32).max
-    if (wrong := np.flatnonzero((label < 0) | (label > largest))).size:
+    end = np.iinfo(np.int32).max if num_classes is None else num_classes
+    if (wrong := np.flatnonzero((label < 0) | (label >= end))).size:
         number = "" if of_one else f" of record {wrong[0]}"
-        raise ValueError(f"label {label.ravel()[wrong[0]]}{number}, expected one in [0, {largest}]")
+        raise ValueError(f"label {label.ravel()[wrong[0]]}{number}, expected one in [0, {end})")
     return {"input": fields, "label": int(label) if of_one else label.astype(np.int32)}
 
 
@@ -274,6 +318,26 @@ def _largest_label(source: RandomAccessSource) -> int:
     if isinstance(source, ArraySource) and isinstance(source.labels, np.ndarray):
         return int(source.labels.max())
     return max(source[index]["label"] for index in range(len(source)))
+
+
+def _form(record: Record) -> dict[str, tuple[tuple[int, ...], str]]:
+    """What records of one file have in common: shapes and dtypes by name."""
+    return {name: (array.shape, str(array.dtype)) for name, array in record["input"].items()}
+
+
+def _alike(records: Iterable[Record]) -> Iterator[Record]:
+    """The records as arrays, each looked at; values may be anything, as a file of them may be."""
+    first = None
+    for number, record in enumerate(records):
+        arrays = {name: np.asarray(values) for name, values in record["input"].items()}
+        try:
+            record = _record(arrays | {"label": np.asarray(record["label"])}, finite=False)
+        except ValueError as error:
+            raise ValueError(f"record {number}: {error}") from error
+        first = first or _form(record)
+        if (form := _form(record)) != first:
+            raise ValueError(f"record {number}: fields {form}, but the first has {first}")
+        yield record
 
 
 def _write_npz(path: Path, records: Iterable[Record]) -> int:

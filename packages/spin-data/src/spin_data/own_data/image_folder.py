@@ -5,7 +5,7 @@ folder/train/cat/1.jpg, folder/test/dog/2.png, ...       divided as it says
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from sphere_transforms import EquiangularGrid, random_euler_angles
 from spin_data.dataset import Dataset, Record
-from spin_data.own_data.division import SPLITS, check_shares, position_of, split_of
+from spin_data.own_data.division import SPLITS, check_division, position_of, split_of
 from spin_data.own_data.panorama import sample_panorama
 from spin_data.projection import project_images
 from spin_registry import ClassSpec, FieldSpec
@@ -21,8 +21,12 @@ from spin_registry import ClassSpec, FieldSpec
 __all__ = ["ImageSource", "load_images", "load_panoramas"]
 
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-_OTHER_NAMES = {"val": "validation", "valid": "validation", "dev": "validation"}
-_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB"}
+_OTHER_NAMES = {
+    "training": "train",
+    **dict.fromkeys(("val", "valid", "dev"), "validation"),
+    **dict.fromkeys(("testing", "eval", "evaluation"), "test"),
+}
+_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"}
 
 
 def load_panoramas(
@@ -101,10 +105,11 @@ def load_images(
         from PIL import ImageOps
 
         image = _open(file, grayscale)
+        if (longest := max(image.size)) > resolution:
+            scale = resolution / longest
+            image = _averaged(image, *(max(1, round(scale * pixels)) for pixels in image.size))
         side = max(image.size)
         image = ImageOps.pad(image, (side, side)) if image.width != image.height else image
-        if side > resolution:
-            image = _averaged(image, resolution, resolution)
         angles = None
         if rotated:
             angles = random_euler_angles(np.random.default_rng(position_of(name, seed)), (1,))
@@ -151,7 +156,7 @@ def _dataset(
     test: float,
     seed: int,
 ) -> Dataset:
-    check_shares(validation, test)
+    check_division(validation, test, seed)
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; give one with a subfolder per class")
@@ -225,11 +230,30 @@ def _by_class(folder: Path) -> list[tuple[Path, str]]:
         (file, name.name)
         for name in _sorted(folder)
         if name.is_dir()
-        for file in sorted(name.rglob("*"))
-        if file.suffix.lower() in _SUFFIXES
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        for file in sorted(_files_within(name))
+        if file.suffix.lower() in _SUFFIXES and file.is_file()
     ]
+
+
+def _files_within(folder: Path) -> Iterator[Path]:
+    """All files, those of linked folders too, but nothing hidden; each folder once.
+
+    Raises:
+        OSError: a folder cannot be read: images must not be lost in silence.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    seen: set[tuple[int, int]] = set()
+    for path, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+        status = os.stat(path)
+        if (place := (status.st_dev, status.st_ino)) in seen:
+            folders.clear()  # a link back to where the walk has been
+            continue
+        seen.add(place)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(path) / name for name in names if not name.startswith("."))
 
 
 def _sorted(folder: Path) -> list[Path]:
@@ -240,18 +264,23 @@ def _open(file: Path, grayscale: bool) -> Any:
     """The image, upright, of one channel or three; what is transparent in it is black.
 
     Raises:
-        ValueError: the file is no image, is damaged, or has more than eight bits.
+        ValueError: the file is no image, is damaged, has pixels of another kind than eight bits of
+            grey or colour, or too many.
     """
     from PIL import Image, ImageOps
 
     try:
         with Image.open(file) as image:
             image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise ValueError(
+            f"{file}: more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels; make it smaller"
+        ) from error
+    except (OSError, ValueError, SyntaxError) as error:
         raise ValueError(f"{file}: cannot be read ({error}); replace or remove it") from error
     if image.mode not in _MODES:
         raise ValueError(
-            f"{file}: pixels of mode {image.mode!r}, more than eight bits; save it with eight, or "
+            f"{file}: pixels of mode {image.mode!r}; save it as RGB or grey with eight bits, or "
             "its values as fields (see `fields`)"
         )
     upright: Any = ImageOps.exif_transpose(image)
