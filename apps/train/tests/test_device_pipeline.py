@@ -1,5 +1,6 @@
 """Batches on the device: looked up, decoded, rotated; the same wherever the records are."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -187,3 +188,41 @@ def test_other_classes_and_other_grids_of_one_shape_are_refused():
     fejer = st.FejerGrid(4)
     with pytest.raises(DatasetError, match=r"has grid FejerGrid, but .* EquiangularGrid"):
         check_same_specs("a", dataset(), "b", dataset(fejer))
+
+
+def test_auto_takes_the_device_where_it_has_room(config, monkeypatch):
+    experiment = make_experiment(config)
+    size = spin_data.source_bytes(experiment.train_source)
+
+    def trains_from(platform, limit):
+        class Device:
+            memory_stats = staticmethod(lambda: limit and {"bytes_limit": limit})
+
+        Device.platform = platform
+        Mesh = type("Mesh", (), {"local_devices": [Device], "size": 8})
+        return dataclasses.replace(experiment, mesh=Mesh).trains_from_device
+
+    assert trains_from("gpu", 8 * size)
+    assert not trains_from("gpu", 8 * size - 8)
+    assert not trains_from("gpu", None)
+    assert not trains_from("cpu", 1000 * size)
+
+
+def test_workers_read_from_disk(config, monkeypatch):
+    """Held in memory, a dataset would be read whole by every worker."""
+    config.data_workers = 2
+    config.dataset = "tiny_spheres/bytes"
+    experiment = make_experiment(config)
+    on_disk = [{"input": {"spin_0": np.zeros((8, 8, 1), np.uint8)}, "label": 0}] * 40
+    held = spin_data.InMemorySource(on_disk, "a test")
+    splits = dict(experiment.dataset.splits) | {"train": held}
+    dataset = dataclasses.replace(experiment.dataset, splits=splits)
+    given = []
+    monkeypatch.setattr(
+        spin_data, "training_iterator", lambda source, **options: given.append(source) or iter(())
+    )
+    list(dataclasses.replace(experiment, dataset=dataset).train_batches(0))
+    assert given[0] is on_disk
+    config.data_placement = "memory"
+    with pytest.raises(ConfigurationError, match="each would hold them all"):
+        complete_config(config)

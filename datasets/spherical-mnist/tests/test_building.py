@@ -329,3 +329,50 @@ def test_parts_are_those_of_these_images_and_are_whole(tmp_path):
         path.write_bytes(content)
     np.testing.assert_array_equal(all_of(b"some images"), np.arange(4500))
     assert len(made) == 9
+
+
+def test_an_emptied_folder_is_built_anew_and_half_a_one_is_named(small, built, tmp_path):
+    target = tmp_path / "copy"
+    shutil.copytree(built.folder, target)
+    folder = target / "small" / "canonical" / "1.1.0"
+    for name in ("dataset_info.json", "checksums.json"):
+        (folder / name).unlink()
+    process = start(small, target)
+    assert f"{folder}/dataset_info.json: it is missing" in process.communicate(timeout=300)[1]
+    assert not (folder / "checksums.json").exists()
+    for path in folder.iterdir():
+        path.unlink()
+    assert digests(finish(start(small, target))) == built.digests
+
+
+@pytest.mark.parametrize(
+    "content", ["{", '{"dataset_info.json": 1}', "[]", '{"a": {"bytes": "x"}}']
+)
+def test_damaged_checksums_are_named(built, tmp_path, content):
+    file, open_it = damaged(built, tmp_path, lambda content: content)
+    (file.parent / "checksums.json").write_text(content)
+    with pytest.raises(
+        ValueError, match=r"checksums.json: it is no list of checksums .*; delete the"
+    ):
+        open_it()
+
+
+def test_an_input_that_may_not_be_read_is_no_matter_of_the_disk(
+    mnist, tiny_builder, tmp_path, monkeypatch
+):
+    """Simulated, for root may read anything."""
+
+    def refuses(path, **options):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("spherical_mnist.files.read_idx", refuses)
+    with pytest.raises(PermissionError, match=r"Permission denied: .*train-images") as raised:
+        tfds_building.prepare(
+            lambda: tiny_builder(
+                config="canonical",
+                data_dir=tmp_path,
+                mnist_dir=mnist.folder,
+                file_format="array_record",
+            )
+        )
+    assert "disk" not in str(raised.value)

@@ -95,3 +95,18 @@ def test_the_installed_command_runs():
     )
     assert wrong.returncode == 2
     assert "'y': expected NAME=VALUE" in wrong.stderr
+
+
+def test_options_may_stand_on_both_sides_of_flags(tmp_path, capsys):
+    output = tmp_path / "s.png"
+    words = ["show", "digits/canonical", "resolution=8", "--output", str(output), "seed=3"]
+    assert main([*words, "--split", "validation", "--count", "500"]) == 0
+    assert "200 samples of digits/canonical" in capsys.readouterr().out
+    assert main([*words, "sed=3"]) == 2
+    assert "unknown option 'sed'" in capsys.readouterr().err
+    assert main([*words, "word"]) == 2
+    assert "'word': expected NAME=VALUE" in capsys.readouterr().err
+    for wrong in (["list", "x=1"], ["show", "digits/canonical", "--nothing"]):
+        with pytest.raises(SystemExit):
+            main(wrong)
+        assert "unrecognized arguments" in capsys.readouterr().err

@@ -123,6 +123,11 @@ def test_a_name_may_carry_an_argument(site):
     assert refusal(sr.get_dataset, "plain:x") == (
         "dataset 'plain' takes nothing after a colon, but was given 'x'; ask for 'plain'"
     )
+    for empty in ("folder:", "folder: "):
+        assert refusal(sr.get_dataset, empty) == (
+            "dataset 'folder' wants its path after the colon, and nothing is there; "
+            "ask for 'folder:PATH'"
+        )
     assert "unknown dataset 'floder:x'" in refusal(sr.get_dataset, "floder:x")
 
 

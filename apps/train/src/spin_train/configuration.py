@@ -137,6 +137,11 @@ def _check_ranges(config: ml_collections.ConfigDict) -> None:
             f"data_placement is one of {', '.join(placements)}, not {config.data_placement!r}"
             f"{nearest(config.data_placement, placements)}"
         )
+    if config.data_workers and config.data_placement == "memory":
+        raise ConfigurationError(
+            "data_workers read records from where they are, each its own; with data_placement "
+            "'memory' each would hold them all: choose 'auto' or 'disk', or data_workers 0"
+        )
     positive = (
         "num_epochs",
         "per_device_batch_size",

@@ -68,6 +68,7 @@ def evaluate_source(
             process_index=jax.process_index(),
             process_count=jax.process_count(),
             pad=config.eval_pad_last_batch,
+            num_threads=config.data_threads,
         )
     except ValueError as error:
         raise DatasetError(

@@ -108,8 +108,13 @@ class Experiment:
         Where the records are on the device, a batch is their indices.
         """
         source: spin_data.RandomAccessSource = self.train_source
+        if self.trains_from_device:
+            source = spin_data.IndexSource(len(source))
+        elif self.config.data_workers:
+            # Held in memory it would be read whole, and held, by every worker.
+            source = spin_data.place_source(source, "disk")
         batches = spin_data.training_iterator(
-            spin_data.IndexSource(len(source)) if self.trains_from_device else source,
+            source,
             batch_size=self.global_batch_size,
             seed=self.config.seed,
             process_index=jax.process_index(),

@@ -9,7 +9,13 @@ from typing import Any
 
 import spin_registry
 
-_USERS_FAULT = (spin_registry.RegistryError, ValueError, OSError, ImportError)
+_USERS_FAULT = (
+    spin_registry.RegistryError,
+    ValueError,
+    OSError,
+    ImportError,
+    argparse.ArgumentTypeError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,8 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, or 2 after an error of the user's, which is one line on stderr.
     """
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    parsed, others = parser.parse_known_args(arguments)
+    # argparse takes options of the loader in one place only, not before and after a flag.
+    if others and (parsed.run is _list or any(word.startswith("-") for word in others)):
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
+        if others:
+            parsed.option = [*parsed.option, *map(_option, others)]
         parsed.run(parsed)
     except _USERS_FAULT as error:
         print(f"spin-data: {' '.join(str(error).split())}", file=sys.stderr)
@@ -34,16 +46,20 @@ def _build(parsed: argparse.Namespace) -> None:
     """Loads the dataset, which builds it where it is not there, then reads every file of it."""
     from spin_data.dataset import check_dataset
     from spin_data.placement import source_bytes
-    from spin_data.tfds_building import verify
+    from spin_data.tfds_building import CHECKSUMS, verify
 
     dataset = _load(parsed)
     check_dataset(dataset)
     for split, source in dataset.splits.items():
         megabytes = source_bytes(source) / 1e6
         print(f"{split}: {len(source)} records, {megabytes:.1f} MB in memory")
-    if dataset.folder is not None:
-        size = verify(dataset.folder)
-        print(f"{dataset.folder}: {size / 1e6:.1f} MB, every file as it was built")
+    folder = getattr(dataset, "folder", None)
+    if folder is None:
+        return
+    if not (Path(folder) / CHECKSUMS).is_file():
+        print(f"{folder}: built without checksums, and not to be written to: not verified")
+        return
+    print(f"{folder}: {verify(folder) / 1e6:.1f} MB, every file as it was built")
 
 
 def _list(parsed: argparse.Namespace) -> None:
@@ -68,12 +84,14 @@ def _show(parsed: argparse.Namespace) -> None:
     """Draws a sheet of samples into a PNG."""
     from spin_data.sample_sheet import draw_samples
 
+    dataset = _load(parsed)
     figure = draw_samples(
-        _load(parsed), split=parsed.split, count=parsed.count, seed=parsed.seed, title=parsed.name
+        dataset, split=parsed.split, count=parsed.count, seed=parsed.seed, title=parsed.name
     )
+    count = min(parsed.count, len(dataset.splits[parsed.split]))
     output = parsed.output or Path(f"{parsed.name.replace('/', '_').replace(':', '_')}.png")
     figure.savefig(output, dpi=100)
-    print(f"{output}: {parsed.count} samples of {parsed.name}, split {parsed.split}")
+    print(f"{output}: {count} samples of {parsed.name}, split {parsed.split}")
 
 
 def _load(parsed: argparse.Namespace) -> Any:
@@ -97,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     build = commands.add_parser(
         "build",
-        help="build a dataset where it is not there yet, and verify it",
+        help="build a dataset where it is not there yet, and verify what was built",
         description="Builds a dataset where it is not there yet, and compares every file's "
         "checksum. A build that was broken off goes on where it stopped; a second one at the same "
         "time waits for the first.",

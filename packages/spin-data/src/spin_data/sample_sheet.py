@@ -74,7 +74,10 @@ def draw_samples(
 
 
 def _axes(rows: int, columns: int) -> Any:
-    from matplotlib import figure as figures
+    try:
+        from matplotlib import figure as figures
+    except ImportError as error:
+        raise ImportError('a sheet needs matplotlib: pip install "spin-data[plot]"') from error
 
     figure = figures.Figure(
         figsize=(2.1 * columns, 1.65 * rows + 0.4), layout="constrained", facecolor="white"

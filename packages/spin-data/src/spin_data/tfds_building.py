@@ -25,6 +25,7 @@ from spin_data.dataset import Batch, RandomAccessSource, Record, stack_records
 __all__ = ["PreparedSource", "prepare", "verify"]
 
 CHECKSUMS = "checksums.json"
+INFORMATION = "dataset_info.json"  # tfds's
 
 _BLOCK = 2**20  # bytes
 _MAY_NOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -53,16 +54,22 @@ def prepare(make_builder: Callable[[], Any]) -> dict[str, RandomAccessSource]:
     if not (folder / CHECKSUMS).is_file():
         try:
             with _locked(folder):
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()  # somebody emptied it, to have it built anew
                 builder = make_builder()
                 if not folder.is_dir():
                     _remove_leftovers(folder)
                     _build(builder, tfds.download.DownloadConfig(try_download_gcs=False), folder)
+                if not builder.info.splits:
+                    raise _damaged(folder, INFORMATION, "it is missing, or tells of no splits")
                 if not (folder / CHECKSUMS).is_file():
                     _write_checksums(folder)
         except OSError as error:
             if error.errno not in _MAY_NOT_WRITE:
                 raise
             # Somebody else's, built without checksums: of use all the same.
+            if not folder.is_dir() and not _is_within(error.filename, folder.parent):
+                raise  # about a file of the builder's input
             if not folder.is_dir():
                 raise OSError(
                     f"{folder} cannot be built here ({error}); choose another place with "
@@ -162,10 +169,17 @@ def _build(builder: Any, download_config: Any, folder: Path) -> None:
     except (OSError, RuntimeError, SystemError) as error:
         if folder.is_dir() or isinstance(error, FileNotFoundError | ConnectionError):
             raise
+        if isinstance(error, OSError) and error.errno in _MAY_NOT_WRITE:
+            raise
         raise OSError(
             f"{folder} cannot be built ({' '.join(str(error).split())}); no half of it is left. "
             "See that the disk has room and may be written to, or choose another with TFDS_DATA_DIR"
         ) from error
+
+
+def _is_within(name: Any, folder: Path) -> bool:
+    """Whether a file that an error names, or does not name, is in a folder."""
+    return name is None or Path(os.fsdecode(name)).is_relative_to(folder)
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -193,8 +207,14 @@ def _read_checksums(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / CHECKSUMS
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there: nothing to compare the files with")
-    entries: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return entries
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: {"bytes": int(entry["bytes"]), "sha256": str(entry["sha256"])}
+            for name, entry in entries.items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _damaged(folder, CHECKSUMS, f"it is no list of checksums ({error})") from error
 
 
 def _check_sizes(folder: Path) -> None:

@@ -96,8 +96,13 @@ class DatasetEntry:
         """The entry whose name carried `value` after a colon.
 
         Raises:
-            UnknownNameError: if this entry takes none.
+            UnknownNameError: if this entry takes none, or the value is empty.
         """
+        if self.argument and not value.strip():
+            raise UnknownNameError(
+                f"dataset {self.name!r} wants its {self.argument} after the colon, and nothing is "
+                f"there; ask for {self.name + ':' + self.argument.upper()!r}"
+            )
         if not self.argument:
             raise UnknownNameError(
                 f"dataset {self.name!r} takes nothing after a colon, but was given {value!r}; "

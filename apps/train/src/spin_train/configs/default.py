@@ -36,7 +36,8 @@ def get_config() -> ml_collections.ConfigDict:
     # on in each device's memory; 'auto', the fastest of these that has room.
     config.data_placement = "auto"
     config.data_threads = 2  # that read ahead
-    config.data_workers = 0  # processes that read ahead in place of this one; they start slowly
+    # Processes that read ahead in place of this one, from disk; they start slowly.
+    config.data_workers = 0
 
     # Evaluation.
     config.num_eval_steps = -1  # -1: the whole split
