@@ -2,7 +2,7 @@
 
 import contextlib
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TypeVar
 
 _Batch = TypeVar("_Batch")
@@ -55,7 +55,7 @@ def as_user_error(kind: type[UserError], subject: str, *causes: type[Exception])
         raise kind(f"{subject}: {' '.join(text.split()) or type(error).__name__}") from error
 
 
-def reading(subject: str, batches: Iterable[_Batch]) -> Iterator[_Batch]:
+def reading(subject: str, batches: Iterable[_Batch]) -> Generator[_Batch, None, None]:
     """Iterates over batches; what is wrong with a record becomes a `DatasetError`."""
     with as_user_error(DatasetError, subject, ValueError, OSError):
         yield from batches

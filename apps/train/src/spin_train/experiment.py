@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import jax
@@ -102,10 +102,11 @@ class Experiment:
         """Returns the model's constants, on all devices."""
         return replicate(self.parts.constants, self.mesh)
 
-    def train_batches(self, start_step: int) -> Iterator[spin_data.Batch]:
+    def train_batches(self, start_step: int) -> Generator[spin_data.Batch, None, None]:
         """Returns this process's endless batches, from the one after `start_step` updates on.
 
-        Where the records are on the device, a batch is their indices.
+        Where the records are on the device, a batch is their indices. Its `close()` stops what
+        reads ahead.
         """
         source: spin_data.RandomAccessSource = self.train_source
         if self.trains_from_device:

@@ -1,11 +1,14 @@
 """Training: everything that the command does, as one function."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 import ml_collections
 
+import spin_data
 from spin_train.checkpoints import Checkpoints
 from spin_train.configuration import as_plain_dict, complete_config
 from spin_train.evaluation import evaluate_source
@@ -97,14 +100,19 @@ class _Loop:
 
     def run(self, state: TrainState, first_step: int) -> TrainState:
         """Makes the remaining updates; the state after the last is saved."""
+        if first_step >= self._experiment.num_train_steps:
+            return state
+        with contextlib.closing(self._experiment.train_batches(first_step)) as batches:
+            return self._run(state, first_step, batches)
+
+    def _run(
+        self, state: TrainState, first_step: int, batches: Iterator[spin_data.Batch]
+    ) -> TrainState:
         experiment, config = self._experiment, self._experiment.config
         last_step = experiment.num_train_steps
-        if first_step >= last_step:
-            return state
         train_step = make_train_step(
             experiment.parts, experiment.task, experiment.optimizer, experiment.mesh
         )
-        batches = experiment.train_batches(first_step)
         pipeline = experiment.device_pipeline()
         window, timer = Window(), StepTimer()
         running: dict[str, jax.Array] | None = None
