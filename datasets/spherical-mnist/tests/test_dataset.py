@@ -1,5 +1,6 @@
 """From IDX files to batches, end to end on a small stand-in, without TensorFlow."""
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -12,7 +13,13 @@ import sphere_transforms
 import spherical_mnist
 import spin_registry as sr
 from spherical_mnist import LARGEST_GRADIENT, loader
-from spin_data import check_dataset, decode_fields, project_gradients, project_images
+from spin_data import (
+    check_dataset,
+    decode_fields,
+    place_splits,
+    project_gradients,
+    project_images,
+)
 
 SIZES = {"train": 25, "validation": 5, "test": 7}
 
@@ -35,7 +42,8 @@ def fields_of(dataset):
 
 @pytest.mark.parametrize("placement", ["memory", "disk"])
 def test_canonical_shows_the_files_in_their_order(load, mnist, tmp_path, placement):
-    dataset = load(config="canonical", placement=placement)
+    dataset = load(config="canonical")
+    dataset = dataclasses.replace(dataset, splits=place_splits(dataset.splits, placement))
     check_dataset(dataset)
     assert {split: len(source) for split, source in dataset.splits.items()} == SIZES
     images = mnist.arrays["train-images-idx3-ubyte"]

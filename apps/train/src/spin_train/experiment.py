@@ -238,14 +238,15 @@ def check_same_specs(
       DatasetError: if the grids' kinds or shapes, the channels, the outputs, or the classes' names
         (where both know them) differ.
     """
-    named = bool(dataset.class_names and other.class_names)
-    for what, found, expected in (
+    pairs = [
         ("grid", type(other.input.grid).__name__, type(dataset.input.grid).__name__),
         ("grid shape", tuple(other.input.grid.shape), tuple(dataset.input.grid.shape)),
         ("channels", dict(other.input.channels), dict(dataset.input.channels)),
         ("output", other.output, dataset.output),
-        ("classes", named and other.class_names, named and dataset.class_names),
-    ):
+    ]
+    if dataset.class_names and other.class_names:
+        pairs.append(("classes", other.class_names, dataset.class_names))
+    for what, found, expected in pairs:
         if found != expected:
             raise DatasetError(
                 f"dataset {other_name!r} has {what} {found}, but the model is trained on "

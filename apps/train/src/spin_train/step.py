@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +37,20 @@ class TrainState:
     optimizer_state: PyTree
 
 
-TrainStep = Callable[..., tuple[TrainState, Scores]]
+class TrainStep(Protocol):
+    """One update, as `make_train_step` describes it."""
+
+    def __call__(
+        self,
+        state: TrainState,
+        constants: PyTree,
+        batch: Batch,
+        pipeline: DevicePipeline = ...,
+        /,
+    ) -> tuple[TrainState, Scores]:
+        """Returns the new state, and the scores before the update."""
+
+
 EvalStep = Callable[[PyTree, PyTree, PyTree, Scores, Batch], Scores]
 
 

@@ -107,7 +107,7 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         shape = (*self.GRID.shape, 1, 2) if self.spin else (*self.GRID.shape, 1)
         dtype = np.int8 if self.spin else np.uint8
-        # Without an encoding tfds stores a list of integers, ten times slower to write.
+        # Without an encoding tfds stores a list of integers, several times slower to write.
         field = tfds.features.Tensor(shape=shape, dtype=dtype, encoding="bytes")
         return self.dataset_info_from_configs(
             description="MNIST's handwritten digits on the sphere, as bytes.",

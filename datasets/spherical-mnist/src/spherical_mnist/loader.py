@@ -15,7 +15,6 @@ def load(
     config: str,
     data_dir: str | os.PathLike[str] | None = None,
     mnist_dir: str | os.PathLike[str] | None = None,
-    placement: str = "auto",
 ) -> Dataset:
     """Loads spherical MNIST, and builds it at the first time, which takes a minute.
 
@@ -27,13 +26,13 @@ def load(
             or tfds's default.
         mnist_dir: a folder with MNIST's four IDX files, needed to build. None: that of the
             environment variable SPIN_MNIST_DIR, or the files are downloaded.
-        placement: "memory" to read a split whole when its first batch is asked for, "disk" to read
-            records as they are needed, "auto" for memory where it is large enough.
 
     Returns:
         50,000, 10,000 and 10,000 examples in "train", "validation" and "test", and ten classes:
         uint8 (64, 64, 1) of spin 0, or int8 (64, 64, 1, 2) of spin 1: gradients per radian of
-        images in [0, 1], divided by `LARGEST_GRADIENT`.
+        images in [0, 1], divided by `LARGEST_GRADIENT`. A split is read into memory when its first
+        batch is asked for, where memory is large enough; `place_source(source, "disk")` leaves
+        records in their files.
 
     Raises:
         FileNotFoundError: the folder lacks one of MNIST's files.
@@ -62,6 +61,6 @@ def load(
     return Dataset(
         FieldSpec(builder.GRID, {builder.spin: 1}),
         ClassSpec(10),
-        place_splits(sources, placement, builder.info.full_name),
+        place_splits(sources, name=builder.info.full_name),
         folder=builder.data_path,
     )

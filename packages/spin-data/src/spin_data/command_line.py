@@ -71,8 +71,7 @@ def _list(parsed: argparse.Namespace) -> None:
         except spin_registry.NameConflictError as error:
             rows.append((name, str(error)))
             continue
-        argument = f":{entry.argument.upper()}" if entry.argument else ""
-        rows.append((name + argument, entry.summary))
+        rows.append((entry.usage, entry.summary))
     width = max((len(name) for name, _ in rows), default=0)
     for name, summary in rows:
         print(f"{name.ljust(width)}  {summary}")

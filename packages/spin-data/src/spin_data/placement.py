@@ -101,8 +101,7 @@ def place_source(
     if placement not in PLACEMENTS:
         raise ValueError(f"placement is {placement!r}, expected one of {', '.join(PLACEMENTS)}")
     if placement == "auto":
-        fits = source_bytes(source) <= _total_memory() // _SHARE
-        placement = "memory" if fits else "disk"
+        placement = _by_size(source)
     if isinstance(source, ConcatenatedSource):
         return ConcatenatedSource(*(place_source(part, placement, name) for part in source.sources))
     if isinstance(source, ArraySource):
@@ -126,8 +125,7 @@ def place_splits(
         ValueError: there is no such placement.
     """
     if placement == "auto":
-        size = sum(source_bytes(source) for source in splits.values())
-        placement = "memory" if size <= _total_memory() // _SHARE else "disk"
+        placement = _by_size(*splits.values())
     return {
         split: place_source(source, placement, f"{name} {split}")
         for split, source in splits.items()
@@ -166,6 +164,11 @@ def _read_all(source: RandomAccessSource, name: str) -> ArraySource:
             map_arrays(lambda target, array, chunk=chunk: put(target, array, chunk), whole, batch)
             progress.update(chunk.stop - chunk.start)
     return ArraySource(whole["input"], whole["label"])
+
+
+def _by_size(*sources: RandomAccessSource) -> str:
+    fits = sum(map(source_bytes, sources)) <= _total_memory() // _SHARE
+    return "memory" if fits else "disk"
 
 
 def _total_memory() -> int:

@@ -6,6 +6,7 @@ import numpy as np
 
 from spin_data.dataset import Dataset, read_batch
 from spin_data.encoding import decode_fields
+from spin_data.turned_grid import directions_and_frames
 from spin_registry import ClassSpec
 
 __all__ = ["draw_samples"]
@@ -97,11 +98,8 @@ def _one_map(values: np.ndarray, spin: int) -> np.ndarray:
 def _brightest(values: np.ndarray, grid: Any) -> tuple[float, float]:
     """Colatitude and longitude of the modulus's centre of mass, in radians."""
     weight = np.abs(values) * np.sin(grid.colatitudes)[:, None]
-    theta, phi = grid.colatitudes[:, None], np.asarray(grid.longitudes)[None]
-    x = (weight * np.sin(theta) * np.cos(phi)).sum()
-    y = (weight * np.sin(theta) * np.sin(phi)).sum()
-    z = (weight * np.cos(theta)).sum()
-    length = float(np.sqrt(x**2 + y**2 + z**2))
+    x, y, z = center = directions_and_frames(grid)[0] @ weight.ravel()
+    length = float(np.linalg.norm(center))
     if length <= 1e-3 * weight.sum() or not length:
         return np.pi / 3, 0.0
     return float(np.arccos(np.clip(z / length, -1, 1))), float(np.arctan2(y, x))

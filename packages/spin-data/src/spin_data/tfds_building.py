@@ -65,12 +65,11 @@ def prepare(make_builder: Callable[[], Any]) -> dict[str, RandomAccessSource]:
                 if not (folder / CHECKSUMS).is_file():
                     _write_checksums(folder)
         except OSError as error:
-            if error.errno not in _MAY_NOT_WRITE:
+            whole = folder.is_dir()  # somebody else's, without checksums: of use all the same
+            of_input = not _is_within(error.filename, folder.parent)
+            if error.errno not in _MAY_NOT_WRITE or (of_input and not whole):
                 raise
-            # Somebody else's, built without checksums: of use all the same.
-            if not folder.is_dir() and not _is_within(error.filename, folder.parent):
-                raise  # about a file of the builder's input
-            if not folder.is_dir():
+            if not whole:
                 raise OSError(
                     f"{folder} cannot be built here ({error}); choose another place with "
                     "TFDS_DATA_DIR"
@@ -97,10 +96,11 @@ def verify(folder: str | os.PathLike[str]) -> int:
     """
     folder = Path(folder)
     _check_sizes(folder)
-    for name, entry in _read_checksums(folder).items():
+    entries = _read_checksums(folder)
+    for name, entry in entries.items():
         if _sha256(folder / name) != entry["sha256"]:
             raise _damaged(folder, name, "its content is not what was built")
-    return sum(entry["bytes"] for entry in _read_checksums(folder).values())
+    return sum(entry["bytes"] for entry in entries.values())
 
 
 class PreparedSource:
@@ -116,11 +116,6 @@ class PreparedSource:
         self._files = [Path(path) for path in info.filepaths]
         self._ends = np.cumsum(info.shard_lengths)
 
-    @property
-    def folder(self) -> Path:
-        """Where the dataset is."""
-        return self._files[0].parent
-
     def __len__(self) -> int:
         return len(self._source)
 
@@ -131,9 +126,9 @@ class PreparedSource:
         except Exception as error:  # whatever the file's reader raises is about the file
             shard = int(np.searchsorted(self._ends, index, side="right"))
             within = index - (int(self._ends[shard - 1]) if shard else 0)
-            raise _damaged(
-                self.folder, self._files[shard].name, f"record {within} cannot be read ({error})"
-            ) from error
+            file = self._files[shard]
+            what = f"record {within} cannot be read ({error})"
+            raise _damaged(file.parent, file.name, what) from error
         return {"input": record["input"], "label": record["label"]}
 
     def read_batch(self, indices: np.ndarray) -> Batch:

@@ -92,21 +92,26 @@ class DatasetEntry:
                 f"'path', not {self.argument!r}"
             )
 
+    @property
+    def usage(self) -> str:
+        """The name as it is asked for: "name", or "name:PATH" where it carries an argument."""
+        return f"{self.name}:{self.argument.upper()}" if self.argument else self.name
+
     def with_argument(self, value: str) -> "DatasetEntry":
         """The entry whose name carried `value` after a colon.
 
         Raises:
             UnknownNameError: if this entry takes none, or the value is empty.
         """
-        if self.argument and not value.strip():
-            raise UnknownNameError(
-                f"dataset {self.name!r} wants its {self.argument} after the colon, and nothing is "
-                f"there; ask for {self.name + ':' + self.argument.upper()!r}"
-            )
         if not self.argument:
             raise UnknownNameError(
                 f"dataset {self.name!r} takes nothing after a colon, but was given {value!r}; "
                 f"ask for {self.name!r}"
+            )
+        if not value.strip():
+            raise UnknownNameError(
+                f"dataset {self.name!r} wants its {self.argument} after the colon, and nothing is "
+                f"there; ask for {self.usage!r}"
             )
         return replace(self, options={**self.options, self.argument: value})
 

@@ -39,7 +39,7 @@ def describe(registry: Registry) -> dict[str, list[Row]]:
     return {
         "models": [_entry(r) | {"factory": r.entry.factory} for r in registry.models.registrations],
         "datasets": [
-            _entry(r) | {"loader": r.entry.loader, "argument": r.entry.argument}
+            _entry(r) | {"loader": r.entry.loader, "usage": r.entry.usage}
             for r in registry.datasets.registrations
         ],
         "conflicts": _conflicts(registry.models) + _conflicts(registry.datasets),
@@ -93,7 +93,7 @@ def _table(title: str, rows: list[Row]) -> str:
     cells = [(title, "DISTRIBUTION", "SUMMARY", "OPTIONS")]
     for row in rows:
         options = ", ".join(f"{name}={value!r}" for name, value in row["options"].items())
-        name = row["name"] + (f":{row['argument'].upper()}" if row.get("argument") else "")
+        name = row["usage"] if "usage" in row else row["name"]
         cells.append((name, _release(row), row["summary"], options or "-"))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
