@@ -1,14 +1,24 @@
 """What the tests share: a plugin that trains in seconds, installed as a stranger's would be."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 import ml_collections
 import pytest
 
 import spin_registry
 import spin_train
+from spin_train.checkpoints import Checkpoints
 from spin_train.configuration import as_plain_dict
+from spin_train.experiment import make_experiment
+from spin_train.metrics import read_metrics
 from spin_train.report import write_report
+from spin_train.run_files import read_config
+from spin_train.step import TrainState
 
 PLUGIN = Path(__file__).parent / "plugin"
 
@@ -54,7 +64,39 @@ def config() -> ml_collections.ConfigDict:
     config.log_loss_every_steps = 2
     config.eval_every_steps = 4
     config.checkpoint_every_steps = 3
+    config.report_examples = 0
     return config
+
+
+@pytest.fixture
+def curve() -> Callable[[Path], list[dict[str, Any]]]:
+    """Reads a run's metrics, in the order of steps and without times."""
+
+    def read(workdir: Path) -> list[dict[str, Any]]:
+        records = [
+            {name: value for name, value in record.items() if not is_time(name)}
+            for record in read_metrics(workdir)
+        ]
+        return sorted((r for r in records if set(r) != {"step"}), key=lambda r: r["step"])
+
+    return read
+
+
+@pytest.fixture
+def final_state() -> Callable[[Path], TrainState]:
+    """Reads a run's newest checkpoint."""
+
+    def read(workdir: Path) -> TrainState:
+        experiment = make_experiment(read_config(workdir))
+        with Checkpoints(workdir) as checkpoints:
+            return checkpoints.restore_latest(experiment.initial_state(), experiment.mesh)[0]
+
+    return read
+
+
+def is_time(name: str) -> bool:
+    """Whether a metric is a time or a speed, which no two runs share."""
+    return name == "steps_per_sec" or name.startswith("seconds_")
 
 
 @pytest.fixture
@@ -63,3 +105,49 @@ def report(tmp_path) -> Path:
     path = tmp_path / "report.html"
     write_report(path, as_plain_dict(spin_train.load_config("digits")), SUMMARY, HISTORY)
     return path
+
+
+class Started(Protocol):
+    """Starts `spin-train` in a process of its own."""
+
+    def __call__(self, *words: str, devices: int = 1, **environment: str) -> subprocess.Popen[str]:
+        """Its stdout and stderr are one pipe, and orbax's own lines are there."""
+
+
+@pytest.fixture
+def start() -> Iterator[Started]:
+    """Starts processes, and sees to it that none outlives the test."""
+    processes = []
+
+    def start(*words: str, devices: int = 1, **environment: str) -> subprocess.Popen[str]:
+        code = (
+            "import sys; from absl import logging; logging.set_verbosity(logging.INFO); "
+            "from spin_train.main import main; sys.exit(main(sys.argv[1:]))"
+        )
+        flags = f"--xla_force_host_platform_device_count={devices}"
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-c", code, *words],
+            env=os.environ | {"XLA_FLAGS": flags} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def words(config: ml_collections.ConfigDict) -> list[str]:
+    """The command line that means `config`, without `--workdir`."""
+    line = ["--config", "default"]
+    for key, value in config.items():
+        if key == "model_options":
+            line += [f"--config.model_options.{name}={option}" for name, option in value.items()]
+        elif key != "dataset_options":
+            line.append(f"--config.{key}={value}")
+    return line

@@ -60,6 +60,11 @@ def test_the_published_defaults():
         "data_placement": "auto",
         "data_threads": 2,
         "data_workers": 0,
+        "initial_weights": "",
+        "gradient_clip_norm": 0.0,
+        "gradient_accumulation_steps": 1,
+        "profile_steps": "",
+        "report_examples": 256,
     }
     assert spin_train.load_config("spherical_mnist").to_dict() == published | ours
     assert not spin_train.load_config("default").combine_train_val_and_eval_on_test

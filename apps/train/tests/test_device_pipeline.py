@@ -12,41 +12,30 @@ import sphere_transforms as st
 import spin_data
 import spin_train
 from spin_registry import ClassSpec, FieldSpec
-from spin_train import training
+from spin_train import loop
 from spin_train.configuration import complete_config
 from spin_train.device_pipeline import DevicePipeline
 from spin_train.errors import ConfigurationError, DatasetError
 from spin_train.experiment import check_same_specs, make_experiment
 from spin_train.main import main
-from spin_train.metrics import read_metrics
 from spin_train.sharding import data_mesh, replicate, shard_batch
 from spin_train.step import score_gradients
-
-TIMES = {"steps_per_sec"}
 
 
 def assert_close(ours, theirs):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.max(np.abs(theirs)))
 
 
-def untimed(workdir):
-    return [
-        {key: value for key, value in record.items() if key not in TIMES}
-        for record in read_metrics(workdir)
-        if set(record) - TIMES != {"step"}
-    ]
-
-
 @pytest.mark.parametrize("placement", ["memory", "device", "auto"])
 @pytest.mark.parametrize("rotate", [False, True])
-def test_where_records_are_held_changes_nothing(config, tmp_path, placement, rotate):
+def test_where_records_are_held_changes_nothing(config, tmp_path, curve, placement, rotate):
     config.augment_rotation = rotate
     config.combine_train_val_and_eval_on_test = True
     config.data_placement = "disk"
     spin_train.train(config, tmp_path / "disk")
     config.data_placement = placement
     spin_train.train(config, tmp_path / placement)
-    assert untimed(tmp_path / placement) == untimed(tmp_path / "disk")
+    assert curve(tmp_path / placement) == curve(tmp_path / "disk")
 
 
 def test_on_the_device_batches_are_indices(config):
@@ -113,14 +102,16 @@ def test_rotated_gradients_agree_on_one_device_and_eight(config):
     assert "all-gather" not in texts[1]
 
 
-def test_a_run_with_rotations_goes_on_exactly_where_it_stopped(config, tmp_path, monkeypatch):
+def test_a_run_with_rotations_goes_on_exactly_where_it_stopped(
+    config, tmp_path, monkeypatch, curve
+):
     config.augment_rotation = True
     config.log_loss_every_steps = 1
     spin_train.train(config, tmp_path / "whole")
     plain = config.copy_and_resolve_references()
     plain.augment_rotation = False
     spin_train.train(plain, tmp_path / "plain")
-    assert untimed(tmp_path / "plain") != untimed(tmp_path / "whole")
+    assert curve(tmp_path / "plain") != curve(tmp_path / "whole")
     calls = []
 
     def until_the_power_fails(batch, mesh):
@@ -129,14 +120,14 @@ def test_a_run_with_rotations_goes_on_exactly_where_it_stopped(config, tmp_path,
             raise ConnectionError("power failure")
         return shard_batch(batch, mesh)
 
-    monkeypatch.setattr(training, "shard_batch", until_the_power_fails)
+    monkeypatch.setattr(loop, "shard_batch", until_the_power_fails)
     with pytest.raises(ConnectionError):
         spin_train.train(config, tmp_path / "broken")
     monkeypatch.undo()
     # What only places and reads records may change in between.
     config.data_placement, config.data_threads = "device", 0
     spin_train.train(config, tmp_path / "broken")
-    assert untimed(tmp_path / "broken") == untimed(tmp_path / "whole")
+    assert curve(tmp_path / "broken") == curve(tmp_path / "whole")
 
 
 def test_an_unknown_placement_is_refused(config):

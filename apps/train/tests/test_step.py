@@ -9,12 +9,13 @@ import optax
 import pytest
 
 import spin_data
+import spin_train
 from spin_train.device_pipeline import DevicePipeline
 from spin_train.evaluation import evaluate_source
 from spin_train.experiment import make_experiment
 from spin_train.optimizer import make_optimizer, on_vectors
 from spin_train.sharding import data_mesh, replicate, shard_batch
-from spin_train.step import make_eval_step, score_gradients
+from spin_train.step import _in_parts, make_eval_step, score_gradients
 
 
 def one_batch(experiment, size):
@@ -179,3 +180,65 @@ def test_on_vectors_every_number_is_updated_as_leaf_by_leaf():
         jax.tree.map(np.testing.assert_array_equal, found, expected)
     sizes = sorted(leaf.size for leaf in jax.tree.leaves(state_together))
     assert sizes == [1, 13, 13, 19, 19]
+
+
+@pytest.mark.parametrize("devices", [1, 8])
+def test_accumulated_gradients_are_those_of_the_parts(config, devices):
+    """Each device works through its own share in parts; dropout is another in each."""
+    config.model_options.dropout = 0.0
+    experiment = make_experiment(config)
+    parts, mesh = experiment.parts, data_mesh(jax.devices()[:devices])
+    batch = one_batch(experiment, 16)
+    compute = partial(score_gradients, parts, experiment.task)
+    arrays = replicate((parts.params, parts.batch_stats, parts.constants), mesh)
+    together = jax.jit(partial(compute, accumulation_steps=2, mesh=mesh))
+    gradients, (scores, _) = together(*arrays, shard_batch(batch, mesh), jnp.int32(1))
+
+    share = 16 // devices
+    shares = np.arange(16).reshape(devices, 2, share // 2)
+    expected = []
+    params, batch_stats, constants = parts.params, parts.batch_stats, parts.constants
+    for part in range(2):
+        chosen = jax.tree.map(lambda leaf, part=part: leaf[shares[:, part].ravel()], batch)
+        found, (part_scores, batch_stats) = jax.jit(compute)(
+            params, batch_stats, constants, chosen, jnp.int32(2 + part)
+        )
+        expected.append((found, part_scores))
+    means = jax.tree.map(lambda a, b: (a + b) / 2, *expected)
+    jax.tree.map(assert_close, jax.device_get((gradients, scores)), jax.device_get(means))
+
+
+def test_accumulation_gathers_nothing():
+    """On eight devices the parts are taken within each device's share."""
+    mesh = data_mesh()
+    split = jax.jit(partial(_in_parts, 2, mesh))
+    values = shard_batch({"x": np.arange(32.0)}, mesh)["x"]
+    assert "all-" not in split.lower(values).compile().as_text()
+    np.testing.assert_array_equal(np.sort(split(values), axis=None), np.arange(32.0))
+
+
+def test_long_gradients_are_shortened_and_short_ones_are_not():
+    """By the norm over all parameters, of which Adam's own scale takes no notice after one step."""
+    gradients = {"real": jnp.full(2, 3.0), "complex": jnp.full(2, 4j)}
+    norm = float(optax.tree.norm(gradients))
+    assert norm == pytest.approx(np.sqrt(2 * 9 + 2 * 16))
+    for clip_norm, factor in ((norm / 2, 0.5), (2 * norm, 1.0)):
+        optimizer = make_optimizer(lambda step: 0.1, clip_norm=clip_norm)
+        _, state = optimizer.update(gradients, optimizer.init(gradients), gradients)
+        (moments,) = [
+            leaf
+            for leaf in jax.tree.leaves(state, is_leaf=lambda x: hasattr(x, "mu"))
+            if hasattr(leaf, "mu")
+        ]
+        # The first moment after one update is a tenth of the (conjugated) gradient.
+        np.testing.assert_allclose(moments.mu["float32"], 0.3 * factor, rtol=1e-6)
+        np.testing.assert_allclose(moments.mu["complex64"], -0.4j * factor, rtol=1e-6)
+
+
+def test_a_run_with_accumulation_and_clipping(config, tmp_path):
+    config.update({"per_device_batch_size": 4, "gradient_accumulation_steps": 2})
+    config.gradient_clip_norm = 0.5
+    assert np.isfinite(spin_train.train(config, tmp_path)["validation"]["eval_loss"])
+    config.gradient_accumulation_steps = 3
+    with pytest.raises(spin_train.UserError, match="does not divide per_device_batch_size, 4"):
+        spin_train.train(config, tmp_path)

@@ -1,19 +1,30 @@
 """Checkpoints: written in the background, restored to any number of devices."""
 
+import copy
+import warnings
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 from jax.sharding import Mesh
 
-from spin_train.errors import WorkdirError
+from spin_train.errors import DivergedError, WorkdirError
+from spin_train.processes import is_first_process, largest_of_all
 from spin_train.sharding import replicated
 from spin_train.step import TrainState
 
 FOLDER = "checkpoints"
+BEST_FOLDER = "best"
+DAMAGED_FOLDER = "damaged_checkpoints"
 CHECKPOINTS_KEPT = 2
+
+_STATE, _NOTES = "default", "notes"
 
 
 class Checkpoints:
@@ -25,10 +36,19 @@ class Checkpoints:
       latest_step: the number of updates in the newest complete checkpoint; None if there is none.
     """
 
-    def __init__(self, workdir: Path) -> None:
+    def __init__(self, workdir: Path, folder: str = FOLDER, kept: int = CHECKPOINTS_KEPT) -> None:
+        """Opens the checkpoints of a run.
+
+        Args:
+          workdir: the run's directory.
+          folder: of the checkpoints, in it.
+          kept: how many; older ones are removed.
+        """
+        self._folder = (workdir / folder).absolute()
         self._manager = ocp.CheckpointManager(
-            (workdir / FOLDER).absolute(),
-            options=ocp.CheckpointManagerOptions(max_to_keep=CHECKPOINTS_KEPT, create=True),
+            self._folder,
+            options=ocp.CheckpointManagerOptions(max_to_keep=kept, create=True),
+            item_names=(_STATE, _NOTES),
         )
         self.latest_step: int | None = self._manager.latest_step()
 
@@ -44,37 +64,145 @@ class Checkpoints:
         self._manager.wait_until_finished()
         self._manager.close()
 
-    def save(self, state: TrainState) -> None:
-        """Starts to write a state, which may be donated as soon as this returns."""
+    def save(self, state: TrainState, notes: Mapping[str, Any] | None = None) -> None:
+        """Starts to write a state, which may be donated as soon as this returns.
+
+        A step that is there already is left as it is.
+
+        Args:
+          state: of training.
+          notes: what else belongs to this step, as JSON holds it.
+
+        Raises:
+          DivergedError: if the parameters are not finite; nothing is written then, and the last
+            good checkpoint stays.
+        """
         step = int(state.step)
-        self._manager.save(step, args=ocp.args.StandardSave(_named(state)))
+        if step == self.latest_step:
+            return
+        if not bool(_all_finite(state.params)):
+            raise DivergedError(
+                f"the parameters are no longer finite after step {step}: lower "
+                "--config.learning_rate, or set --config.gradient_clip_norm"
+            )
+        # A copy, in depth: it is written in the background, while the caller's goes on changing.
+        written = copy.deepcopy(dict(notes or {})) | {"checksum": _checksum(state)}
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                **{
+                    _STATE: ocp.args.StandardSave(_named(state)),
+                    _NOTES: ocp.args.JsonSave(written),
+                }
+            ),
+        )
         self.latest_step = step
 
-    def restore_latest(self, like: TrainState, mesh: Mesh) -> TrainState:
-        """Reads the newest checkpoint, to every device of `mesh`.
+    def restore_latest(
+        self, like: TrainState, mesh: Mesh, warn: Callable[[str], None] = warnings.warn
+    ) -> tuple[TrainState, dict[str, Any]]:
+        """Reads the newest checkpoint that is not damaged, to every device of `mesh`.
+
+        Damaged ones that are newer are moved aside, so that training can write them anew.
 
         Args:
           like: a state of the shapes and dtypes to expect.
           mesh: the devices; need not be those that the checkpoint was written from.
+          warn: told what was damaged.
+
+        Returns:
+          The state, and its notes.
 
         Raises:
-          WorkdirError: if there is no checkpoint, or it is of a model with other parameters.
+          WorkdirError: if there is no checkpoint, none can be read, or they are of a model with
+            other parameters.
         """
         if self.latest_step is None:
-            raise WorkdirError(f"no checkpoint in {self._manager.directory}: train there first")
+            raise WorkdirError(f"no checkpoint in {self._folder}: train there first")
+        failures: dict[int, Exception] = {}
+        for step in sorted(self._manager.all_steps(), reverse=True):
+            try:
+                found = self._restore(step, like, mesh)
+            except Exception as error:  # Orbax, and the stores below it, raise of every kind.
+                failures[step] = error
+                found = None
+            if largest_of_all(found is None):  # in any process: none may go its own way
+                failures.setdefault(step, OSError("another process could not read it"))
+                continue
+            assert found is not None
+            self._move_aside(failures, step, warn)
+            return found
+        raise WorkdirError(
+            f"no checkpoint in {self._folder} can be read (steps "
+            f"{', '.join(map(str, failures))}): they are of another model, or damaged; take "
+            f"another --workdir ({_one_line(next(iter(failures.values())))})"
+        ) from next(iter(failures.values()))
+
+    def forget_after(self, step: int) -> None:
+        """Removes checkpoints of later steps than this: training is to make those steps anew."""
+        for later in [other for other in self._manager.all_steps() if other > step]:
+            self._manager.delete(later)
+        self.latest_step = self._manager.latest_step()
+
+    def _restore(
+        self, step: int, like: TrainState, mesh: Mesh
+    ) -> tuple[TrainState, dict[str, Any]]:
         expected = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=replicated(mesh)),
             _named(like),
         )
-        try:
-            found = self._manager.restore(self.latest_step, args=ocp.args.StandardRestore(expected))
-        except ValueError as error:
-            raise WorkdirError(
-                f"the checkpoint of step {self.latest_step} in {self._manager.directory} does not "
-                "fit this model, or is damaged: remove that step's folder to go on from the one "
-                "before, or take another --workdir"
-            ) from error
-        return TrainState(**found)
+        found = self._manager.restore(
+            step,
+            args=ocp.args.Composite(
+                **{
+                    _STATE: ocp.args.StandardRestore(expected),
+                    _NOTES: ocp.args.JsonRestore(),
+                }
+            ),
+        )
+        state, notes = TrainState(**found[_STATE]), dict(found[_NOTES])
+        checksum = notes.pop("checksum")
+        if checksum != _checksum(state):
+            raise OSError(f"the arrays' checksum is {_checksum(state)}, not {checksum}")
+        return state, notes
+
+    def _move_aside(
+        self, failures: Mapping[int, Exception], good: int, warn: Callable[[str], None]
+    ) -> None:
+        if failures:
+            aside = self._folder.parent / DAMAGED_FOLDER
+            for step, error in failures.items():
+                warn(
+                    f"the checkpoint of step {step} in {self._folder} is damaged "
+                    f"({_one_line(error)}) and was moved to {aside}; going on from step {good}"
+                )
+                if is_first_process():
+                    aside.mkdir(exist_ok=True)
+                    number = len(list(aside.iterdir()))
+                    (self._folder / str(step)).rename(
+                        aside / f"{self._folder.name}_{step}_{number}"
+                    )
+            largest_of_all(0)  # the others wait until the folder is tidy
+            self._manager.reload()
+        self.latest_step = good
+
+
+@jax.jit
+def _all_finite(tree: Any) -> jax.Array:
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
+
+
+def _checksum(state: TrainState) -> int:
+    """Of every array's bytes: the file format's own checksums do not cover the values."""
+    checksum = 0
+    for leaf in jax.tree.leaves(state):
+        checksum = zlib.crc32(np.ascontiguousarray(jax.device_get(leaf)).tobytes(), checksum)
+    return checksum
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:200]}"
 
 
 def _named(state: TrainState) -> dict[str, Any]:

@@ -23,10 +23,12 @@ from spin_train.configuration import (
     unknown_key,
 )
 from spin_train.errors import ConfigurationError
+from spin_train.launch import Launch
 
 DEFAULT_PRESET = "digits"
 
 _PREFIX = "--config."
+_WITH_A_VALUE = ("--workdir", "--config", "--coordinator", "--num_processes", "--process_id")
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -37,6 +39,7 @@ class Command:
     config: ml_collections.ConfigDict
     workdir: Path | None
     wants_help: bool = False
+    launch: Launch = dataclasses.field(default_factory=Launch)
 
 
 def parse(words: Sequence[str]) -> Command:
@@ -58,7 +61,13 @@ def parse(words: Sequence[str]) -> Command:
         set_value(config, key, _value(config, key, word))
     if not arguments.help and arguments.workdir is None:
         raise ConfigurationError("--workdir DIR is required: where the run is kept (see --help)")
-    return Command(complete_config(config), arguments.workdir, arguments.help)
+    launch = Launch(
+        arguments.coordinator,
+        arguments.num_processes,
+        arguments.process_id,
+        arguments.distributed,
+    )
+    return Command(complete_config(config), arguments.workdir, arguments.help, launch)
 
 
 def help_text(config: ml_collections.ConfigDict) -> str:
@@ -70,7 +79,7 @@ def help_text(config: ml_collections.ConfigDict) -> str:
         rows.append(f"  --config.{key:<36} {kind:<8} {value!r}")
     return "\n".join(
         [
-            "usage: spin-train --workdir DIR [--config CONFIG] [--config.KEY VALUE ...]",
+            "usage: spin-train --workdir DIR [--config CONFIG] [--config.KEY VALUE ...] [...]",
             "",
             "Trains a registered model on a registered dataset; `spin-list` shows what there is.",
             "Running the same command again continues where the last checkpoint was.",
@@ -79,6 +88,13 @@ def help_text(config: ml_collections.ConfigDict) -> str:
             "  --config CONFIG  a preset's name or a Python file that defines get_config()",
             f"                   presets: {', '.join(preset_names())} (default: {DEFAULT_PRESET})",
             "  --help           this text, with the values of CONFIG",
+            "",
+            "On several hosts run the command on each. Under Slurm and Open MPI that is all; on",
+            "Kubernetes and TPU pods add --distributed. Elsewhere:",
+            "",
+            "  --coordinator HOST:PORT    of process 0, the same in all processes",
+            "  --num_processes N          how many there are",
+            "  --process_id I             which one this is, from 0",
             "",
             "Keys, their types and values. A model's own options are set as",
             "--config.model_options.NAME VALUE, those of the datasets as",
@@ -100,6 +116,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--workdir", type=Path)
     parser.add_argument("--config", default=DEFAULT_PRESET)
+    parser.add_argument("--coordinator", default="")
+    parser.add_argument("--num_processes", type=int)
+    parser.add_argument("--process_id", type=int)
+    parser.add_argument("--distributed", action="store_true")
     parser.add_argument("--help", "-h", action="store_true")
     return parser
 
@@ -113,7 +133,7 @@ def _separate(words: Sequence[str]) -> tuple[list[tuple[str, str | None]], list[
         word = remaining.pop(0)
         if not word.startswith(_PREFIX):
             others.append(word)
-            if word in ("--workdir", "--config") and remaining:
+            if word in _WITH_A_VALUE and remaining:
                 others.append(remaining.pop(0))
             continue
         key, equals, value = word.removeprefix(_PREFIX).partition("=")

@@ -110,6 +110,22 @@ def unknown_key(config: ml_collections.ConfigDict, key: str) -> ConfigurationErr
     )
 
 
+def profiled_steps(config: ml_collections.ConfigDict) -> range:
+    """Returns the steps that are to be profiled, which count from 1.
+
+    Raises:
+      ConfigurationError: if `profile_steps` is neither '' nor FIRST:LAST.
+    """
+    if not config.profile_steps:
+        return range(0)
+    first, _, last = config.profile_steps.partition(":")
+    if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last)):
+        raise ConfigurationError(
+            f"profile_steps is '' or FIRST:LAST, such as 10:12, not {config.profile_steps!r}"
+        )
+    return range(int(first), int(last) + 1)
+
+
 def as_plain_dict(config: ml_collections.ConfigDict) -> dict[str, Any]:
     """Returns the configuration as nested dicts of what JSON can hold."""
     return config.to_dict()
@@ -145,6 +161,7 @@ def _check_ranges(config: ml_collections.ConfigDict) -> None:
     positive = (
         "num_epochs",
         "per_device_batch_size",
+        "gradient_accumulation_steps",
         "log_loss_every_steps",
         "eval_every_steps",
         "checkpoint_every_steps",
@@ -162,9 +179,18 @@ def _check_ranges(config: ml_collections.ConfigDict) -> None:
         "seed",
         "data_threads",
         "data_workers",
+        "gradient_clip_norm",
+        "report_examples",
     ):
         if not config[key] >= 0:  # so that nan is refused, too
             raise ConfigurationError(f"{key} must not be negative, got {config[key]}")
+    if config.per_device_batch_size % config.gradient_accumulation_steps:
+        raise ConfigurationError(
+            f"gradient_accumulation_steps is {config.gradient_accumulation_steps}, which does not "
+            f"divide per_device_batch_size, {config.per_device_batch_size}: the parts of a batch "
+            "must be of one size"
+        )
+    profiled_steps(config)
     if config.seed >= 2**32:
         raise ConfigurationError(f"seed must be below 2**32, got {config.seed}")
     for key in ("model_name", "dataset"):

@@ -1,5 +1,6 @@
 """Evaluation: the mean of every score over a split, each example counted once."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def evaluate(
     experiment = make_experiment(config)
     source = split_of(experiment.eval_dataset, config.eval_dataset or config.dataset, split)
     with Checkpoints(Path(workdir)) as checkpoints:
-        state = checkpoints.restore_latest(experiment.initial_state(), experiment.mesh)
+        state, _ = checkpoints.restore_latest(experiment.initial_state(), experiment.mesh)
     eval_step = make_eval_step(experiment.parts, experiment.task, experiment.mesh)
     return evaluate_source(experiment, eval_step, state, experiment.constants(), source)
 
@@ -51,8 +52,17 @@ def evaluate_source(
     state: TrainState,
     constants: Any,
     source: spin_data.RandomAccessSource,
+    after_batch: Callable[[int], None] = lambda number: None,
 ) -> dict[str, float]:
     """Scores a source's examples, or the first `num_eval_steps` batches of them.
+
+    Args:
+      experiment: what is evaluated.
+      eval_step: as `make_eval_step` compiles it.
+      state: of training.
+      constants: the model's.
+      source: the examples.
+      after_batch: called with the number of each batch, from 1; what it raises ends the evaluation.
 
     Returns:
       The mean of each score, under its published name: the loss as "eval_loss".
@@ -82,6 +92,7 @@ def evaluate_source(
         )
         # A queue of hundreds of steps on virtual CPU devices deadlocks.
         jax.block_until_ready(totals)
+        after_batch(number)
         if number == config.num_eval_steps:
             break
     count = float(totals.pop("count"))

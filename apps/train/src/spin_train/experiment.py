@@ -38,6 +38,8 @@ class Experiment:
       task: how outputs are scored.
       parts: the model with its initial parameters.
       mesh: the devices.
+      global_batch_size: examples per step, over all devices of all processes.
+      remarks: what whoever runs it should be told.
     """
 
     config: ml_collections.ConfigDict
@@ -46,11 +48,8 @@ class Experiment:
     task: Task
     parts: ModelParts
     mesh: Mesh
-
-    @property
-    def global_batch_size(self) -> int:
-        """Examples per step, over all devices of all processes."""
-        return self.config.per_device_batch_size * self.mesh.size
+    global_batch_size: int
+    remarks: tuple[str, ...] = ()
 
     @functools.cached_property
     def train_source(self) -> spin_data.RandomAccessSource:
@@ -92,7 +91,11 @@ class Experiment:
     @property
     def optimizer(self) -> optax.GradientTransformation:
         """The optimizer with its schedule."""
-        return make_optimizer(self.schedule, weight_decay=self.config.weight_decay)
+        return make_optimizer(
+            self.schedule,
+            weight_decay=self.config.weight_decay,
+            clip_norm=self.config.gradient_clip_norm,
+        )
 
     def initial_state(self) -> TrainState:
         """Returns the state before the first update, on all devices."""
@@ -160,8 +163,14 @@ class Experiment:
         return replicate(DevicePipeline(records, transform), self.mesh)
 
 
-def make_experiment(config: ml_collections.ConfigDict) -> Experiment:
+def make_experiment(
+    config: ml_collections.ConfigDict, global_batch_size: int | None = None
+) -> Experiment:
     """Builds the data and the model that a complete configuration names.
+
+    Args:
+      config: the configuration.
+      global_batch_size: examples per step; None for `per_device_batch_size` on each device.
 
     Raises:
       DatasetError: if a dataset is unknown or cannot be built, has no task or lacks a split, or
@@ -173,13 +182,15 @@ def make_experiment(config: ml_collections.ConfigDict) -> Experiment:
     if config.eval_dataset and config.eval_dataset != config.dataset:
         eval_dataset = load_dataset(config, config.eval_dataset)
         check_same_specs(config.dataset, dataset, config.eval_dataset, eval_dataset)
+    mesh = data_mesh()
     experiment = Experiment(
         config=config,
         dataset=dataset,
         eval_dataset=eval_dataset,
         task=task_for(dataset.output),
         parts=build_model(config, dataset),
-        mesh=data_mesh(),
+        mesh=mesh,
+        global_batch_size=global_batch_size or config.per_device_batch_size * mesh.size,
     )
     _ = experiment.train_source  # A missing split is an error now, not after an hour.
     split_of(eval_dataset, config.eval_dataset or config.dataset, experiment.final_split)

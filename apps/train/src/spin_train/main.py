@@ -14,7 +14,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: the words after the command's name; None takes the process's own.
 
     Returns:
-      The exit code: 0, or 2 after an error of the user's, which is one line on stderr.
+      The exit code: 0; 2 after an error of the user's, which is one line on stderr; 128 and the
+      signal's number after a signal.
     """
     try:
         command = parse(sys.argv[1:] if argv is None else argv)
@@ -22,11 +23,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(help_text(command.config))
             return 0
         # Not above: `--help` and misspelled keys need no JAX.
+        from spin_train.interruption import Interrupted
         from spin_train.processes import join_processes
         from spin_train.training import train
 
-        join_processes()
-        train(command.config, command.workdir)
+        join_processes(command.launch)
+        try:
+            train(command.config, command.workdir)
+        except Interrupted as end:
+            print(f"spin-train: {end}", file=sys.stderr)
+            return 128 + end.signal
     except UserError as error:
         return fail(error)
     return 0

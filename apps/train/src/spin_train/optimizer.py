@@ -10,7 +10,7 @@ PyTree = Any
 
 
 def make_optimizer(
-    schedule: optax.Schedule, *, weight_decay: float = 0.0
+    schedule: optax.Schedule, *, weight_decay: float = 0.0, clip_norm: float = 0.0
 ) -> optax.GradientTransformation:
     """Makes Adam with a schedule and an L2 penalty.
 
@@ -19,6 +19,8 @@ def make_optimizer(
       weight_decay: weight of the penalty `weight_decay / 2 * sum |w|^2`, as published: it goes
         through Adam's moments (unlike AdamW's decay), and covers the arrays of two or more axes
         only, so that biases and normalisation scales are spared.
+      clip_norm: gradients of a larger norm, over all parameters, are scaled down to it, before the
+        penalty is added; 0 for never.
 
     Returns:
       A transformation whose updates are to be added to the parameters.
@@ -26,6 +28,8 @@ def make_optimizer(
     # JAX returns the conjugate of the direction of steepest ascent for a complex parameter:
     # without this, training diverges.
     steps = [optax.stateless(lambda gradients, _: jax.tree.map(jnp.conj, gradients))]
+    if clip_norm:
+        steps.append(optax.clip_by_global_norm(clip_norm))
     if weight_decay:
         steps.append(
             optax.add_decayed_weights(

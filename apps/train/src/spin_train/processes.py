@@ -3,36 +3,52 @@
 import os
 
 import jax
+import numpy as np
 
 from spin_train.errors import ConfigurationError
+from spin_train.launch import Launch
 
 
-def join_processes() -> None:
-    """Joins the other processes of a run, if the environment names a coordinator.
+def join_processes(launch: Launch | None = None) -> None:
+    """Joins the other processes of a run, if there are any.
 
-    Every process runs the same command with `JAX_COORDINATOR_ADDRESS` set to host:port of the
-    first one. Under a launcher that JAX knows (Slurm, Open MPI, Kubernetes) that is all; elsewhere
-    `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID` say the rest.
+    There are if the launch or the environment names a coordinator, if Slurm or Open MPI started
+    more than one process, or if the launch says so.
+
+    Args:
+      launch: what the command line says; the environment fills in what it leaves open.
 
     Raises:
-      ConfigurationError: if one of the two numbers is not a number, or only one is set.
+      ConfigurationError: if the numbers make no sense, or the others cannot be joined.
     """
-    if "JAX_COORDINATOR_ADDRESS" not in os.environ:
+    launch = (launch or Launch()).completed(os.environ)
+    if not launch.has_others or jax.distributed.is_initialized():
         return
-    numbers = {}
-    for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID"):
-        word = os.environ.get(name)
-        if word is not None and not word.isdecimal():
-            raise ConfigurationError(f"{name} expects a number, got {word!r}")
-        numbers[name] = None if word is None else int(word)
-    if (numbers["JAX_NUM_PROCESSES"] is None) != (numbers["JAX_PROCESS_ID"] is None):
-        raise ConfigurationError("set both JAX_NUM_PROCESSES and JAX_PROCESS_ID, or neither")
-    if not jax.distributed.is_initialized():
+    try:
         jax.distributed.initialize(
-            num_processes=numbers["JAX_NUM_PROCESSES"], process_id=numbers["JAX_PROCESS_ID"]
+            launch.coordinator or None,
+            num_processes=launch.num_processes,
+            process_id=launch.process_id,
+            local_device_ids=launch.local_device,
         )
+        # Their first exchange sets up connections, for which none waits long: they meet now, while
+        # they are at the same place, and not after compilations that end at different times.
+        largest_of_all(0)
+    except (ValueError, RuntimeError) as error:
+        raise ConfigurationError(
+            f"cannot join the other processes: {' '.join(str(error).split())}"
+        ) from error
 
 
 def is_first_process() -> bool:
     """Returns whether this is the process that writes the run's files."""
     return jax.process_index() == 0
+
+
+def largest_of_all(number: int) -> int:
+    """Returns the largest of the processes' numbers; every process must call it."""
+    if jax.process_count() == 1:
+        return number
+    from jax.experimental import multihost_utils
+
+    return int(np.max(multihost_utils.process_allgather(np.int32(number))))

@@ -14,7 +14,7 @@ CONFIG_FILE = "config.json"
 SUMMARY_FILE = "summary.json"
 
 # How often a run logs, evaluates and saves may change in mid-run, and how it reads its records. The
-# batch size per device may where the number of devices does: what counts is the global batch.
+# batch size per device follows the number of devices: what is kept is the global batch.
 _MAY_DIFFER = (
     "log_loss_every_steps",
     "eval_every_steps",
@@ -23,7 +23,40 @@ _MAY_DIFFER = (
     "data_placement",
     "data_threads",
     "data_workers",
+    "profile_steps",
+    "report_examples",
 )
+
+
+def global_batch_size(workdir: Path, config: ml_collections.ConfigDict, device_count: int) -> int:
+    """Returns the examples per step: those of the run in the directory, if there is one.
+
+    The same configuration goes on with the same global batch on any number of devices that divides
+    it; a new run has `per_device_batch_size` for each device.
+
+    Raises:
+      WorkdirError: if the devices do not divide the run's batch, or what is there cannot be read.
+    """
+    here = config.per_device_batch_size * device_count
+    if not (workdir / CONFIG_FILE).exists():
+        return here
+    recorded, there = read_run(workdir)
+    if here == there or recorded.per_device_batch_size != config.per_device_batch_size:
+        return here  # if it is another, the differences between the two runs will be listed
+    parts = device_count * config.gradient_accumulation_steps
+    if there % parts:
+        fitting = [n for n in range(1, there + 1) if there % n == 0]
+        share = (
+            f", in {config.gradient_accumulation_steps} parts each,"
+            if config.gradient_accumulation_steps > 1
+            else ""
+        )
+        raise WorkdirError(
+            f"{str(workdir)!r} holds a run with a global batch of {there} examples, which "
+            f"{device_count} devices{share} cannot share equally: go on with a number of devices "
+            f"that divides it ({', '.join(map(str, fitting))}), or begin anew in another --workdir"
+        )
+    return there
 
 
 def claim_workdir(workdir: Path, config: ml_collections.ConfigDict, global_batch_size: int) -> None:
@@ -35,12 +68,14 @@ def claim_workdir(workdir: Path, config: ml_collections.ConfigDict, global_batch
     with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
         workdir.mkdir(parents=True, exist_ok=True)
         recorded = read_run(workdir) if (workdir / CONFIG_FILE).exists() else None
+    written = as_plain_dict(config)
     if recorded is not None:
         _check_same_run(workdir, recorded, config, global_batch_size)
+        # The run's own, so that its command goes on fitting, on any number of devices.
+        written["per_device_batch_size"] = recorded[0].per_device_batch_size
     with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
         write_json(
-            workdir / CONFIG_FILE,
-            {"config": as_plain_dict(config), "global_batch_size": global_batch_size},
+            workdir / CONFIG_FILE, {"config": written, "global_batch_size": global_batch_size}
         )
 
 

@@ -8,11 +8,13 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 PyTree = Any
 
+AXIS = "data"  # the mesh's only axis
+
 
 def data_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
     """Returns devices in one row, the axis "data"; by default all those of all processes."""
     devices = jax.devices() if devices is None else devices
-    return jax.make_mesh((len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices)
+    return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:

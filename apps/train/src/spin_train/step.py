@@ -2,17 +2,18 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from spin_data import decode_fields
 from spin_train.device_pipeline import ONLY_DECODING, DevicePipeline
 from spin_train.model_state import ModelParts
-from spin_train.sharding import replicated
+from spin_train.sharding import AXIS, replicated
 from spin_train.tasks import Scores, Task
 
 PyTree = Any
@@ -62,9 +63,22 @@ def initial_state(parts: ModelParts, optimizer: optax.GradientTransformation) ->
 
 
 def make_train_step(
-    parts: ModelParts, task: Task, optimizer: optax.GradientTransformation, mesh: Mesh
+    parts: ModelParts,
+    task: Task,
+    optimizer: optax.GradientTransformation,
+    mesh: Mesh,
+    *,
+    accumulation_steps: int = 1,
 ) -> TrainStep:
     """Compiles one update.
+
+    Args:
+      parts: the model.
+      task: what the loss is.
+      optimizer: as `make_optimizer` makes it.
+      mesh: the devices.
+      accumulation_steps: parts in which each device works through its share of a batch, one after
+        another.
 
     Returns:
       A function of the state, whose buffers it takes over, the model's constants, a batch, and the
@@ -79,7 +93,16 @@ def make_train_step(
         pipeline: DevicePipeline = ONLY_DECODING,
     ) -> tuple[TrainState, Scores]:
         gradients, (scores, batch_stats) = score_gradients(
-            parts, task, state.params, state.batch_stats, constants, batch, state.step + 1, pipeline
+            parts,
+            task,
+            state.params,
+            state.batch_stats,
+            constants,
+            batch,
+            state.step + 1,
+            pipeline,
+            accumulation_steps=accumulation_steps,
+            mesh=mesh,
         )
         updates, optimizer_state = optimizer.update(gradients, state.optimizer_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -97,8 +120,24 @@ def score_gradients(
     batch: Batch,
     step: jax.Array,
     pipeline: DevicePipeline = ONLY_DECODING,
+    *,
+    accumulation_steps: int = 1,
+    mesh: Mesh | None = None,
 ) -> tuple[PyTree, tuple[Scores, PyTree]]:
     """Differentiates the mean loss by the parameters.
+
+    Args:
+      parts: the model.
+      task: what the loss is.
+      params: the model's parameters.
+      batch_stats: its running statistics.
+      constants: its constants.
+      batch: the batch.
+      step: number of the update, from 1.
+      pipeline: prepares the batch.
+      accumulation_steps: parts of the batch, worked through one after another; their gradients and
+        scores are averaged.
+      mesh: the devices; needed for parts.
 
     Returns:
       The gradients as JAX gives them (conjugated, for complex parameters), and the means of the
@@ -106,12 +145,48 @@ def score_gradients(
     """
     field, batch = pipeline(batch)
 
-    def mean_loss(params: PyTree) -> tuple[jax.Array, tuple[Scores, PyTree]]:
+    def mean_loss(
+        params: PyTree, batch_stats: PyTree, step: jax.Array, field: PyTree, batch: Batch
+    ) -> tuple[jax.Array, tuple[Scores, PyTree]]:
         outputs, new_batch_stats = parts.apply(params, batch_stats, constants, field, step=step)
         means = {name: jnp.mean(score) for name, score in task.scores(outputs, batch).items()}
         return means["loss"], (means, new_batch_stats)
 
-    return jax.grad(mean_loss, has_aux=True)(params)
+    differentiate = jax.grad(mean_loss, has_aux=True)
+    if accumulation_steps == 1:
+        return differentiate(params, batch_stats, step, field, batch)
+
+    assert mesh is not None
+
+    def add_part(carry: PyTree, part: PyTree) -> tuple[PyTree, None]:
+        sums, batch_stats, number = carry
+        gradients, (scores, batch_stats) = differentiate(
+            params, batch_stats, step * accumulation_steps + number, *part
+        )
+        sums = jax.tree.map(jnp.add, sums, (gradients, scores))
+        return (sums, batch_stats, number + 1), None
+
+    of_parts = jax.tree.map(partial(_in_parts, accumulation_steps, mesh), (field, dict(batch)))
+    zeros = jax.tree.map(
+        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
+        jax.eval_shape(
+            lambda *part: differentiate(params, batch_stats, step, *part),
+            *jax.tree.map(lambda leaf: leaf[0], of_parts),
+        ),
+    )
+    start = ((zeros[0], zeros[1][0]), batch_stats, jnp.int32(0))
+    (sums, batch_stats, _), _ = jax.lax.scan(add_part, start, of_parts)
+    gradients, scores = jax.tree.map(lambda total: total / accumulation_steps, sums)
+    return gradients, (scores, batch_stats)
+
+
+def _in_parts(count: int, mesh: Mesh, leaf: jax.Array) -> jax.Array:
+    """From (batch, ...) to (part, batch / parts, ...), each device's share within the device."""
+    apart = leaf.reshape(mesh.size, count, -1, *leaf.shape[1:]).swapaxes(0, 1)
+    together = apart.reshape(count, -1, *leaf.shape[1:])
+    return jax.lax.with_sharding_constraint(
+        together, NamedSharding(mesh, PartitionSpec(None, AXIS))
+    )
 
 
 def make_eval_step(parts: ModelParts, task: Task, mesh: Mesh) -> EvalStep:

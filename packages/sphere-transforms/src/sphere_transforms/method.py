@@ -126,7 +126,7 @@ def ring_colatitudes(grid: Grid) -> np.ndarray:
 
 def available_memory() -> int:
     """Bytes that tables may take: half of the device's memory."""
-    statistics = jax.devices()[0].memory_stats() or {}
+    statistics = jax.local_devices()[0].memory_stats() or {}
     if "bytes_limit" in statistics:
         return int(statistics["bytes_limit"]) // 2
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

@@ -17,6 +17,9 @@ def get_config() -> ml_collections.ConfigDict:
     # at the end.
     config.combine_train_val_and_eval_on_test = False
 
+    # Fine-tuning: begin with the weights of this file, which `spin-export` wrote; '' for new ones.
+    config.initial_weights = ""
+
     config.seed = 42  # initial parameters and the order of the data
     config.trial = 0  # a label for repeats; changes nothing else
 
@@ -25,6 +28,10 @@ def get_config() -> ml_collections.ConfigDict:
     config.learning_rate_schedule = "cosine"  # or 'constant'; both after a linear warm-up
     config.warmup_epochs = 1
     config.weight_decay = 0.0  # L2 penalty, weight_decay / 2 * |w|^2, on arrays of two or more axes
+    config.gradient_clip_norm = 0.0  # longer gradients are shortened to this norm; 0: never
+    # Each step's batch is worked through in so many parts, for want of memory: the parts' gradients
+    # are averaged. Batch statistics are then those of the parts.
+    config.gradient_accumulation_steps = 1
     config.num_epochs = 12
     config.num_train_steps = -1  # -1: num_epochs decides; else the schedule fits num_epochs in
     config.per_device_batch_size = 32
@@ -47,4 +54,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.log_loss_every_steps = 100
     config.eval_every_steps = 1000
     config.checkpoint_every_steps = 1000
+    # 'FIRST:LAST': these steps are profiled, for TensorBoard or Perfetto, to WORKDIR/profile.
+    config.profile_steps = ""
+    # Examples that the report looks at: for its figures of equivariance and rotation. 0: none.
+    config.report_examples = 256
     return config

@@ -1,0 +1,106 @@
+"""How a process joins others: the command line's words, and what launchers leave behind."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from spin_train.errors import ConfigurationError
+
+
+@dataclasses.dataclass(frozen=True)
+class Launch:
+    """How this process joins others, as the command line says it.
+
+    Attributes:
+      coordinator: host:port of the first process; "" to see what the environment says.
+      num_processes: of the whole run; None to see what the environment says.
+      process_id: of this one, from 0.
+      distributed: ask JAX to find out all that is not given: on Kubernetes and TPU pods, where
+        nothing in the environment tells for sure that there are others.
+      local_device: the only one of its host's devices that this process is to use; None for all,
+        or for what JAX finds out.
+    """
+
+    coordinator: str = ""
+    num_processes: int | None = None
+    process_id: int | None = None
+    distributed: bool = False
+    local_device: int | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Launch":
+        """Reads `JAX_COORDINATOR_ADDRESS`, `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID`.
+
+        Under Open MPI 5, of which JAX does not know, the numbers are Open MPI's own.
+
+        Raises:
+          ConfigurationError: if a number is not a number.
+        """
+        coordinator = environment.get("JAX_COORDINATOR_ADDRESS", "")
+        names = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID", "")
+        if _is_open_mpi_5(environment) and not any(name in environment for name in names):
+            rank = "OMPI_COMM_WORLD_RANK"
+            names = ("OMPI_COMM_WORLD_SIZE", rank, "OMPI_COMM_WORLD_LOCAL_RANK")
+        numbers = []
+        for name in names:
+            word = environment.get(name)
+            if word is not None and not word.isdecimal():
+                raise ConfigurationError(f"{name} expects a number, got {word!r}")
+            numbers.append(None if word is None else int(word))
+        num_processes, process_id, local_device = numbers
+        return cls(coordinator, num_processes, process_id, local_device=local_device)
+
+    def completed(self, environment: Mapping[str, str]) -> "Launch":
+        """Returns this with what it leaves open filled in from the environment.
+
+        Raises:
+          ConfigurationError: if the numbers make no sense.
+        """
+        other = Launch.from_environment(environment)
+        launch = Launch(
+            self.coordinator or other.coordinator,
+            other.num_processes if self.num_processes is None else self.num_processes,
+            other.process_id if self.process_id is None else self.process_id,
+            self.distributed or _launched_tasks(environment) > 1,
+            other.local_device if self.local_device is None else self.local_device,
+        )
+        if (launch.num_processes is None) != (launch.process_id is None):
+            raise ConfigurationError(
+                "give both the number of processes and the number of this one, or neither "
+                "(--num_processes and --process_id, or JAX_NUM_PROCESSES and JAX_PROCESS_ID)"
+            )
+        if launch.num_processes is not None and launch.process_id is not None:
+            if not 0 <= launch.process_id < launch.num_processes:
+                raise ConfigurationError(
+                    f"process_id is {launch.process_id}, expected one below num_processes, "
+                    f"{launch.num_processes}, counted from 0"
+                )
+            if not launch.coordinator:
+                raise ConfigurationError(
+                    "processes need a coordinator: --coordinator HOST:PORT of process 0, the same "
+                    "in all of them"
+                )
+        return launch
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there are other processes to join."""
+        return bool(self.coordinator) or self.distributed
+
+
+def _is_open_mpi_5(environment: Mapping[str, str]) -> bool:
+    """Whether Open MPI started several processes, and says nothing of where the first one is."""
+    size = environment.get("OMPI_COMM_WORLD_SIZE", "1")
+    return size != "1" and "OMPI_MCA_orte_hnp_uri" not in environment
+
+
+def _launched_tasks(environment: Mapping[str, str]) -> int:
+    """The number of processes that a launcher started beside this one and with it, or 1.
+
+    `salloc` and the batch script itself have no step, and are alone whatever the job's tasks.
+    """
+    sizes = []
+    if "SLURM_STEP_NODELIST" in environment:
+        sizes.append(environment.get("SLURM_STEP_NUM_TASKS", environment.get("SLURM_NTASKS", "1")))
+    if "OMPI_COMM_WORLD_SIZE" in environment:
+        sizes.append(environment["OMPI_COMM_WORLD_SIZE"])
+    return max((int(size) for size in sizes if size.isdecimal()), default=1)
