@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import pickle
 
 import ducc0
@@ -327,3 +328,41 @@ def test_an_argument_that_cannot_be_is_refused(make, arguments, allowed):
         make(*arguments)
     assert str(error.value).startswith(f"{make.__name__}: ")
     assert f" is {arguments[-1]!r}; it must be " in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        st.EquiangularGrid(16),
+        st.FejerGrid(16),
+        st.DriscollHealyGrid(8),
+        st.GaussLegendreGrid(8, 17),
+        st.McEwenWiauxGrid(8),
+        st.HealpixGrid(4, band_limit=9),
+    ],
+)
+def test_a_grid_is_made_again_from_its_description(grid):
+    description = json.loads(json.dumps(st.describe_grid(grid)))
+    assert st.grid_from_description(description) == grid
+
+
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        ({"kind": "FlatGrid"}, "no grid is a 'FlatGrid'; known are DriscollHealyGrid"),
+        ({}, "no grid is a None"),
+        ({"kind": "EquiangularGrid", "size": 8}, "no EquiangularGrid is described by"),
+        ({"kind": "EquiangularGrid", "resolution": 7}, "resolution"),
+    ],
+)
+def test_descriptions_of_no_grid(description, message):
+    with pytest.raises(ValueError, match=message):
+        st.grid_from_description(description)
+
+
+def test_grids_of_others_are_not_described():
+    class EquiangularGrid(st.EquiangularGrid):
+        pass
+
+    with pytest.raises(ValueError, match="cannot be described in a file"):
+        st.describe_grid(EquiangularGrid(8))

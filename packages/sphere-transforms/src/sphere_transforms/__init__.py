@@ -27,6 +27,8 @@ from sphere_transforms.grids import (
     Grid,
     HealpixGrid,
     McEwenWiauxGrid,
+    describe_grid,
+    grid_from_description,
 )
 from sphere_transforms.harmonics import spin_spherical_harmonics
 from sphere_transforms.interchange import (
@@ -78,6 +80,7 @@ __all__ = [
     "conjugate_coefficients",
     "convolve_axisymmetric",
     "curl",
+    "describe_grid",
     "divergence",
     "estimate_memory",
     "factors_of_coefficients",
@@ -88,6 +91,7 @@ __all__ = [
     "from_s2fft",
     "gaussian_beam",
     "gradient",
+    "grid_from_description",
     "inner_product",
     "integrate",
     "inverse_by_orders",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from spin_data.encoding import decode_fields, encode_complex
     from spin_data.own_data.field_files import write_fields
+    from spin_data.own_data.image_file import read_image, read_panorama
     from spin_data.own_data.panorama import sample_panorama
     from spin_data.pipeline import evaluation_batches, training_iterator
     from spin_data.placement import (
@@ -53,6 +54,8 @@ __all__ = [
     "project_gradients",
     "project_images",
     "read_batch",
+    "read_image",
+    "read_panorama",
     "sample_panorama",
     "sample_scalar",
     "sample_vector",
@@ -76,6 +79,8 @@ _ELSEWHERE = {
     "training_iterator": "pipeline",
     "project_gradients": "projection",
     "project_images": "projection",
+    "read_image": "own_data.image_file",
+    "read_panorama": "own_data.image_file",
     "sample_panorama": "own_data.panorama",
     "sample_scalar": "turned_grid",
     "sample_vector": "turned_grid",

@@ -12,6 +12,13 @@ from spin_layers.normalization import SpinBatchNormalization
 from spin_layers.packed import PackedField, global_pool_packed, pack, unpack
 from spin_layers.phase_collapse import PhaseCollapse
 from spin_layers.pooling import global_pool, sphere_mean, weighted_pool
+from spin_layers.weights import (
+    Weights,
+    fill_weights,
+    read_weights,
+    replaced_weights,
+    write_weights,
+)
 
 __all__ = [
     "Channels",
@@ -22,9 +29,11 @@ __all__ = [
     "SpinBatchNormalization",
     "SpinBlock",
     "SpinConvolution",
+    "Weights",
     "check_field",
     "complex_normal",
     "equivariance_error",
+    "fill_weights",
     "fused_block",
     "global_pool",
     "global_pool_packed",
@@ -32,7 +41,10 @@ __all__ = [
     "lecun_normal",
     "localized_filter_matrix",
     "pack",
+    "read_weights",
+    "replaced_weights",
     "sphere_mean",
     "unpack",
     "weighted_pool",
+    "write_weights",
 ]

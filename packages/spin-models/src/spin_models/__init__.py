@@ -7,9 +7,10 @@ from typing import Any
 _HOMES = {
     "CNNClassifier": "spin_models.cnn_classifier",
     "SpinClassifier": "spin_models.spin_classifier",
+    "load": "spin_models.loading",
 }
 
-__all__ = ["CNNClassifier", "SpinClassifier"]
+__all__ = ["CNNClassifier", "SpinClassifier", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+import sphere_transforms as st
 import spin_layers as sl
 import spin_registry as sr
 
@@ -102,16 +103,44 @@ class CNNClassifier(nnx.Module):
         Raises:
           ValueError: a field that the network was not made for.
         """
+        x = self._checked(field)
+        for layer in range(len(self.pool)):
+            x = self._layer(layer, x, train=train)
+        return self.head(x.mean(axis=(1, 2)))
+
+    def features(
+        self, field: Mapping[int, jax.Array]
+    ) -> dict[str, tuple[st.Grid, dict[int, jax.Array]]]:
+        """The maps between the layers, in evaluation, as if they were fields of spin 0.
+
+        Args:
+          field: as in a call.
+
+        Returns:
+          Of every layer, by its name: the grid of as many points, and the map, {0: (batch, lat,
+          long, channel)}.
+
+        Raises:
+          ValueError: a field that the network was not made for.
+        """
+        x, found = self._checked(field), {}
+        for layer in range(len(self.pool)):
+            x = self._layer(layer, x, train=False)
+            found[f"layer {layer + 1}"] = (st.EquiangularGrid(x.shape[1]), {0: x})
+        return found
+
+    def _layer(self, number: int, x: jax.Array, *, train: bool) -> jax.Array:
+        if self.pool[number]:
+            x = nnx.avg_pool(x, (2, 2), strides=(2, 2))
+        normalization = self.normalizations[number]
+        x = normalization(self.convolutions[number](x), use_running_average=not train)
+        return nnx.relu(x)
+
+    def _checked(self, field: Mapping[int, jax.Array]) -> jax.Array:
         sl.check_field(field, self.channels, "CNNClassifier", self.grid)
         if jnp.iscomplexobj(field[0]):
             raise ValueError(
                 f"CNNClassifier: spin 0 has dtype {field[0].dtype}; a planar network takes real "
                 "values, for example the real part."
             )
-        x = field[0]
-        layers = zip(self.convolutions, self.normalizations, self.pool, strict=True)
-        for convolution, normalization, pool in layers:
-            if pool:
-                x = nnx.avg_pool(x, (2, 2), strides=(2, 2))
-            x = nnx.relu(normalization(convolution(x), use_running_average=not train))
-        return self.head(x.mean(axis=(1, 2)))
+        return field[0]

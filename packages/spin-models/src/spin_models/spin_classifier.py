@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+import sphere_transforms as st
 import spin_layers as sl
 import spin_registry as sr
 
@@ -94,9 +95,33 @@ class SpinClassifier(nnx.Module):
         Raises:
           ValueError: a field that the network was not made for.
         """
-        first, last = self.blocks[0], self.blocks[-1]
-        sl.check_field(field, first.convolution.channels_in, "SpinClassifier", first.grid)
-        packed = sl.pack(field)
+        packed = self._packed(field)
         for block in self.blocks:
             packed = sl.fused_block(block, packed, train=train)
-        return self.head(sl.global_pool_packed(packed, last.output_grid))
+        return self.head(sl.global_pool_packed(packed, self.blocks[-1].output_grid))
+
+    def features(
+        self, field: Mapping[int, jax.Array]
+    ) -> dict[str, tuple[st.Grid, dict[int, jax.Array]]]:
+        """The fields between the blocks, in evaluation.
+
+        Args:
+          field: as in a call.
+
+        Returns:
+          Of every block, by its name: the grid, and the field, a mapping from spin to (batch, lat,
+          long, channel).
+
+        Raises:
+          ValueError: a field that the network was not made for.
+        """
+        packed, found = self._packed(field), {}
+        for number, block in enumerate(self.blocks, start=1):
+            packed = sl.fused_block(block, packed, train=False)
+            found[f"block {number}"] = (block.output_grid, sl.unpack(packed))
+        return found
+
+    def _packed(self, field: Mapping[int, jax.Array]) -> sl.PackedField:
+        first = self.blocks[0]
+        sl.check_field(field, first.convolution.channels_in, "SpinClassifier", first.grid)
+        return sl.pack(field)

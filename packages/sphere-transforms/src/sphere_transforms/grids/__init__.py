@@ -1,6 +1,7 @@
 """Grids on the sphere: where a field is sampled, and what a sample counts for in an integral."""
 
 from sphere_transforms.grids.colatitude_quadrature import ColatitudeQuadrature
+from sphere_transforms.grids.description import describe_grid, grid_from_description
 from sphere_transforms.grids.driscoll_healy import DriscollHealyGrid
 from sphere_transforms.grids.equiangular import EquiangularGrid
 from sphere_transforms.grids.fejer import FejerGrid
@@ -18,4 +19,6 @@ __all__ = [
     "Grid",
     "HealpixGrid",
     "McEwenWiauxGrid",
+    "describe_grid",
+    "grid_from_description",
 ]

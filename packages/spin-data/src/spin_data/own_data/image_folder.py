@@ -7,15 +7,13 @@ folder/train/cat/1.jpg, folder/test/dog/2.png, ...       divided as it says
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sphere_transforms import EquiangularGrid, random_euler_angles
 from spin_data.dataset import Dataset, Record
 from spin_data.own_data.division import SPLITS, check_division, position_of, split_of
-from spin_data.own_data.panorama import sample_panorama
-from spin_data.projection import project_images
+from spin_data.own_data.image_file import read_image, read_panorama
 from spin_registry import ClassSpec, FieldSpec
 
 __all__ = ["ImageSource", "load_images", "load_panoramas"]
@@ -26,7 +24,6 @@ _OTHER_NAMES = {
     **dict.fromkeys(("val", "valid", "dev"), "validation"),
     **dict.fromkeys(("testing", "eval", "evaluation"), "test"),
 }
-_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"}
 
 
 def load_panoramas(
@@ -60,12 +57,7 @@ def load_panoramas(
     grid = EquiangularGrid(resolution)
 
     def read(file: Path, _name: str) -> np.ndarray:
-        image = _open(file, grayscale)
-        rows, columns = grid.shape
-        if image.height > 2 * rows or image.width > 2 * columns:
-            # Averaged over areas, which do not reach across the edge.
-            image = _averaged(image, 2 * columns, 2 * rows)
-        return sample_panorama(_channels(image), grid)
+        return read_panorama(file, grid, grayscale=grayscale)
 
     return _dataset(path, grid, grayscale, read, validation, test, seed)
 
@@ -102,18 +94,10 @@ def load_images(
     grid = EquiangularGrid(resolution)
 
     def read(file: Path, name: str) -> np.ndarray:
-        from PIL import ImageOps
-
-        image = _open(file, grayscale)
-        if (longest := max(image.size)) > resolution:
-            scale = resolution / longest
-            image = _averaged(image, *(max(1, round(scale * pixels)) for pixels in image.size))
-        side = max(image.size)
-        image = ImageOps.pad(image, (side, side)) if image.width != image.height else image
         angles = None
         if rotated:
             angles = random_euler_angles(np.random.default_rng(position_of(name, seed)), (1,))
-        return project_images(_channels(image)[None], grid, angles)[0]
+        return read_image(file, grid, grayscale=grayscale, angles=angles)
 
     return _dataset(path, grid, grayscale, read, validation, test, seed)
 
@@ -258,45 +242,3 @@ def _files_within(folder: Path) -> Iterator[Path]:
 
 def _sorted(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-
-
-def _open(file: Path, grayscale: bool) -> Any:
-    """The image, upright, of one channel or three; what is transparent in it is black.
-
-    Raises:
-        ValueError: the file is no image, is damaged, has pixels of another kind than eight bits of
-            grey or colour, or too many.
-    """
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(file) as image:
-            image.load()
-    except Image.DecompressionBombError as error:
-        raise ValueError(
-            f"{file}: more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels; make it smaller"
-        ) from error
-    except (OSError, ValueError, SyntaxError) as error:
-        raise ValueError(f"{file}: cannot be read ({error}); replace or remove it") from error
-    if image.mode not in _MODES:
-        raise ValueError(
-            f"{file}: pixels of mode {image.mode!r}; save it as RGB or grey with eight bits, or "
-            "its values as fields (see `fields`)"
-        )
-    upright: Any = ImageOps.exif_transpose(image)
-    if upright.has_transparency_data:
-        black = Image.new("RGBA", upright.size, (0, 0, 0, 255))
-        upright = Image.alpha_composite(black, upright.convert("RGBA"))
-    return upright.convert("L" if grayscale else "RGB")
-
-
-def _averaged(image: Any, width: int, height: int) -> Any:
-    from PIL import Image
-
-    size = min(image.width, width), min(image.height, height)
-    return image.resize(size, Image.Resampling.BOX)
-
-
-def _channels(image: Any) -> np.ndarray:
-    array = np.asarray(image, np.float32)
-    return array if array.ndim == 3 else array[..., None]

@@ -1,0 +1,120 @@
+"""An image file as a field on the sphere."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sphere_transforms import Grid
+from spin_data.own_data.panorama import sample_panorama
+from spin_data.projection import project_images
+
+__all__ = ["read_image", "read_panorama"]
+
+_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"}
+
+
+def read_image(
+    file: Path,
+    grid: Grid,
+    *,
+    grayscale: bool = False,
+    inverted: bool = False,
+    angles: Sequence[ArrayLike] | None = None,
+) -> np.ndarray:
+    """A flat image, projected onto the sphere as spherical MNIST is.
+
+    Args:
+        file: the image; what is not square is padded with black.
+        grid: a ring grid; finer pixels are averaged.
+        grayscale: one channel, instead of red, green and blue.
+        inverted: dark becomes bright first: for what is drawn in ink, where the digits of MNIST are
+            bright on black.
+        angles: of a rotation, as `project_images` takes them, each of shape (1,).
+
+    Returns:
+        float32 (lat, long, channel) in [0, 255].
+
+    Raises:
+        ValueError: the file is no image, is damaged, has pixels of another kind than eight bits of
+            grey or colour, or too many.
+        OSError: it cannot be opened.
+    """
+    from PIL import ImageOps
+
+    image = _open(file, grayscale)
+    image = ImageOps.invert(image) if inverted else image
+    resolution = max(grid.shape)
+    if (longest := max(image.size)) > resolution:
+        scale = resolution / longest
+        image = _averaged(image, *(max(1, round(scale * pixels)) for pixels in image.size))
+    side = max(image.size)
+    image = ImageOps.pad(image, (side, side)) if image.width != image.height else image
+    return project_images(_channels(image)[None], grid, angles)[0]
+
+
+def read_panorama(file: Path, grid: Grid, *, grayscale: bool = False) -> np.ndarray:
+    """An equirectangular panorama, as `sample_panorama` lays it on the sphere.
+
+    Args:
+        file: the image.
+        grid: a ring grid; finer pixels are averaged.
+        grayscale: one channel, instead of red, green and blue.
+
+    Returns:
+        float32 (lat, long, channel) in [0, 255].
+
+    Raises:
+        ValueError: as `read_image` does.
+        OSError: likewise.
+    """
+    image = _open(file, grayscale)
+    rows, columns = grid.shape
+    if image.height > 2 * rows or image.width > 2 * columns:
+        # Averaged over areas, which do not reach across the edge.
+        image = _averaged(image, 2 * columns, 2 * rows)
+    return sample_panorama(_channels(image), grid)
+
+
+def _open(file: Path, grayscale: bool) -> Any:
+    """The image, upright, of one channel or three; what is transparent in it is black.
+
+    Raises:
+        ValueError: the file is no image, is damaged, has pixels of another kind than eight bits of
+            grey or colour, or too many.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file) as image:
+            image.load()
+    except Image.DecompressionBombError as error:
+        raise ValueError(
+            f"{file}: more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels; make it smaller"
+        ) from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ValueError(f"{file}: cannot be read ({error}); replace or remove it") from error
+    if image.mode not in _MODES:
+        raise ValueError(
+            f"{file}: pixels of mode {image.mode!r}; save it as RGB or grey with eight bits, or "
+            "its values as fields (see `fields`)"
+        )
+    upright: Any = ImageOps.exif_transpose(image)
+    if upright.has_transparency_data:
+        black = Image.new("RGBA", upright.size, (0, 0, 0, 255))
+        upright = Image.alpha_composite(black, upright.convert("RGBA"))
+    return upright.convert("L" if grayscale else "RGB")
+
+
+def _averaged(image: Any, width: int, height: int) -> Any:
+    from PIL import Image
+
+    size = min(image.width, width), min(image.height, height)
+    return image.resize(size, Image.Resampling.BOX)
+
+
+def _channels(image: Any) -> np.ndarray:
+    array = np.asarray(image, np.float32)
+    return array if array.ndim == 3 else array[..., None]

@@ -1,0 +1,67 @@
+"""Trained models from files, without the runner."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import sphere_transforms as st
+import spin_layers as sl
+import spin_models
+import spin_registry as sr
+
+GRID = st.EquiangularGrid(16)
+METADATA = {
+    "model_name": "tiny_classifier",
+    "model_options": {"widths": [4, 6], "filter_values": [3, 3], "pool": [False, True]},
+    "input": {"grid": st.describe_grid(GRID), "channels": {"0": 1}},
+    "output": {"num_classes": 3},
+}
+
+
+def make(seed):
+    return sr.get_model("tiny_classifier").create(
+        input=sr.FieldSpec(GRID, {0: 1}),
+        output=sr.ClassSpec(3),
+        rngs=nnx.Rngs(seed),
+        **METADATA["model_options"],
+    )
+
+
+def test_a_loaded_model_is_the_one_that_was_written(tmp_path):
+    model = make(5)
+    images = jnp.asarray(np.random.default_rng(0).random((4, 16, 16, 1), np.float32))
+    model({0: images}, train=True)
+    sl.write_weights(tmp_path / "w", model, METADATA)
+    loaded = spin_models.load(tmp_path / "w")
+    np.testing.assert_array_equal(loaded({0: images}), model({0: images}))
+
+
+def test_files_of_no_model(tmp_path):
+    model = make(0)
+    sl.write_weights(tmp_path / "w", model, {"model_name": "tiny_classifier"})
+    with pytest.raises(ValueError, match="does not say which model it is of: it lacks 'input'"):
+        spin_models.load(tmp_path / "w")
+    sl.write_weights(tmp_path / "w", model, METADATA | {"model_name": "tiny_clasifier"})
+    with pytest.raises(sr.RegistryError, match="did you mean 'tiny_classifier'"):
+        spin_models.load(tmp_path / "w")
+    sl.write_weights(tmp_path / "w", model, METADATA | {"output": {"num_classes": 4}})
+    with pytest.raises(ValueError, match=r"params.head.bias has shape \(4,\), the file's \(3,\)"):
+        spin_models.load(tmp_path / "w")
+
+
+@pytest.mark.parametrize("name", ["tiny_classifier", "tiny_cnn_classifier"])
+def test_features_are_the_fields_between_the_layers(name):
+    """The last one, averaged over the sphere, is what the head of the network is given."""
+    model = sr.get_model(name).create(
+        input=sr.FieldSpec(GRID, {0: 1}), output=sr.ClassSpec(3), rngs=nnx.Rngs(0)
+    )
+    images = jnp.asarray(np.random.default_rng(0).random((2, 16, 16, 1), np.float32))
+    features = model.features({0: images})
+    assert len(features) == 3
+    for grid, field in features.values():
+        for values in field.values():
+            assert values.shape[:3] == (2, *grid.shape)
+    grid, last = list(features.values())[-1]
+    pooled = sl.global_pool(last, grid) if name == "tiny_classifier" else last[0].mean((1, 2))
+    np.testing.assert_allclose(model.head(pooled), model({0: images}), rtol=1e-4, atol=1e-5)
