@@ -101,8 +101,8 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
         ) from error
     if header.get("format") != _FORMAT:
         raise ValueError(
-            f"{os.fspath(path)!r} has format {header.get('format')!r}, expected {_FORMAT!r}: it was "
-            "not written by spin_layers.write_weights, or by a newer one"
+            f"{os.fspath(path)!r} has format {header.get('format')!r}, expected {_FORMAT!r}: it "
+            "was not written by spin_layers.write_weights, or by a newer one"
         )
     for name in json.loads(header["complex"]):
         arrays[name] = arrays[name][..., 0] + 1j * arrays[name][..., 1]

@@ -123,7 +123,8 @@ class CNNClassifier(nnx.Module):
         Raises:
           ValueError: a field that the network was not made for.
         """
-        x, found = self._checked(field), {}
+        found: dict[str, tuple[st.Grid, dict[int, jax.Array]]] = {}
+        x = self._checked(field)
         for layer in range(len(self.pool)):
             x = self._layer(layer, x, train=False)
             found[f"layer {layer + 1}"] = (st.EquiangularGrid(x.shape[1]), {0: x})

@@ -115,7 +115,8 @@ class SpinClassifier(nnx.Module):
         Raises:
           ValueError: a field that the network was not made for.
         """
-        packed, found = self._packed(field), {}
+        found: dict[str, tuple[st.Grid, dict[int, jax.Array]]] = {}
+        packed = self._packed(field)
         for number, block in enumerate(self.blocks, start=1):
             packed = sl.fused_block(block, packed, train=False)
             found[f"block {number}"] = (block.output_grid, sl.unpack(packed))
