@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from spin_train.line_chart import Line, line_chart, linear_axis, logarithmic_axis
+from spin_train.report.line_chart import Line, line_chart, linear_axis, logarithmic_axis
 
 
 @pytest.fixture

@@ -186,7 +186,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     assert spin_train.train(config, tmp_path)["validation"] == whole["validation"]
     output = capsys.readouterr().out
     assert "note: the checkpoint of step 8" in output
-    assert "going on from step 6" in output
+    assert "going on from that of step 6" in output
     assert "continuing after step 6" in output
     assert curve(tmp_path) == expected
     jax.tree.map(np.testing.assert_array_equal, final_state(tmp_path), state)

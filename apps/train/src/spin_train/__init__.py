@@ -16,17 +16,41 @@ if TYPE_CHECKING:
     from spin_train.configuration import preset_names as preset_names
     from spin_train.errors import UserError as UserError
     from spin_train.evaluation import evaluate as evaluate
+    from spin_train.interruption import Interrupted as Interrupted
+    from spin_train.prediction import Prediction as Prediction
+    from spin_train.prediction import model_of_run as model_of_run
+    from spin_train.prediction import model_of_weights as model_of_weights
+    from spin_train.prediction import predict as predict
     from spin_train.training import train as train
-
-__all__ = ["UserError", "evaluate", "load_config", "preset_names", "train"]
+    from spin_train.weights_export import export as export
 
 _HOMES = {
+    "Interrupted": "spin_train.interruption",
+    "Prediction": "spin_train.prediction",
     "UserError": "spin_train.errors",
     "evaluate": "spin_train.evaluation",
+    "export": "spin_train.weights_export",
     "load_config": "spin_train.configuration",
+    "model_of_run": "spin_train.prediction",
+    "model_of_weights": "spin_train.prediction",
+    "predict": "spin_train.prediction",
     "preset_names": "spin_train.configuration",
     "train": "spin_train.training",
 }
+
+__all__ = [
+    "Interrupted",
+    "Prediction",
+    "UserError",
+    "evaluate",
+    "export",
+    "load_config",
+    "model_of_run",
+    "model_of_weights",
+    "predict",
+    "preset_names",
+    "train",
+]
 
 
 def __getattr__(name: str) -> object:

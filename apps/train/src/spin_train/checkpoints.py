@@ -3,7 +3,7 @@
 import copy
 import warnings
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -99,16 +99,22 @@ class Checkpoints:
         self.latest_step = step
 
     def restore_latest(
-        self, like: TrainState, mesh: Mesh, warn: Callable[[str], None] = warnings.warn
+        self,
+        like: TrainState,
+        mesh: Mesh,
+        warn: Callable[[str], None] = warnings.warn,
+        *,
+        move_aside: bool = True,
     ) -> tuple[TrainState, dict[str, Any]]:
         """Reads the newest checkpoint that is not damaged, to every device of `mesh`.
 
-        Damaged ones that are newer are moved aside, so that training can write them anew.
+        Damaged ones that are newer are passed over.
 
         Args:
           like: a state of the shapes and dtypes to expect.
           mesh: the devices; need not be those that the checkpoint was written from.
           warn: told what was damaged.
+          move_aside: move what is damaged to another folder, so that training can write it anew.
 
         Returns:
           The state, and its notes.
@@ -130,7 +136,14 @@ class Checkpoints:
                 failures.setdefault(step, OSError("another process could not read it"))
                 continue
             assert found is not None
-            self._move_aside(failures, step, warn)
+            for damaged, why in failures.items():
+                warn(
+                    f"the checkpoint of step {damaged} in {self._folder} is damaged "
+                    f"({_one_line(why)}); going on from that of step {step}"
+                )
+            if failures and move_aside:
+                self._move_aside(failures)
+            self.latest_step = step
             return found
         raise WorkdirError(
             f"no checkpoint in {self._folder} can be read (steps "
@@ -166,25 +179,15 @@ class Checkpoints:
             raise OSError(f"the arrays' checksum is {_checksum(state)}, not {checksum}")
         return state, notes
 
-    def _move_aside(
-        self, failures: Mapping[int, Exception], good: int, warn: Callable[[str], None]
-    ) -> None:
-        if failures:
+    def _move_aside(self, steps: Iterable[int]) -> None:
+        if is_first_process():
             aside = self._folder.parent / DAMAGED_FOLDER
-            for step, error in failures.items():
-                warn(
-                    f"the checkpoint of step {step} in {self._folder} is damaged "
-                    f"({_one_line(error)}) and was moved to {aside}; going on from step {good}"
-                )
-                if is_first_process():
-                    aside.mkdir(exist_ok=True)
-                    number = len(list(aside.iterdir()))
-                    (self._folder / str(step)).rename(
-                        aside / f"{self._folder.name}_{step}_{number}"
-                    )
-            largest_of_all(0)  # the others wait until the folder is tidy
-            self._manager.reload()
-        self.latest_step = good
+            aside.mkdir(exist_ok=True)
+            for step in steps:
+                number = len(list(aside.iterdir()))
+                (self._folder / str(step)).rename(aside / f"{self._folder.name}_{step}_{number}")
+        largest_of_all(0)  # the others wait until the folder is tidy
+        self._manager.reload()
 
 
 @jax.jit

@@ -4,16 +4,16 @@ ml_collections' own flags take `--config.x False` for True and leave `False` as 
 the few forms there are (`--config.key value`, `--config.key=value`, `--config.flag`) are read here.
 """
 
-import argparse
 import ast
 import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import ml_collections
 
+from spin_train.commands.arguments import Parser
 from spin_train.configuration import (
     OPEN_KEYS,
     complete_config,
@@ -105,15 +105,8 @@ def help_text(config: ml_collections.ConfigDict) -> str:
     )
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser that raises: the caller decides how an error is shown."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigurationError(f"{message} (see --help)")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(add_help=False, allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--workdir", type=Path)
     parser.add_argument("--config", default=DEFAULT_PRESET)
     parser.add_argument("--coordinator", default="")

@@ -1,5 +1,6 @@
 """Evaluation: the mean of every score over a split, each example counted once."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ import jax
 import ml_collections
 
 import spin_data
-from spin_train.checkpoints import Checkpoints
-from spin_train.errors import DatasetError, reading
+from spin_train.checkpoints import BEST_FOLDER, FOLDER, Checkpoints
+from spin_train.errors import DatasetError, WorkdirError, reading
 from spin_train.experiment import Experiment, make_experiment, split_of
 from spin_train.run_files import read_config
 from spin_train.sharding import shard_batch
@@ -18,15 +19,19 @@ from spin_train.tasks import Scores
 
 
 def evaluate(
-    workdir: str | Path, dataset: str | None = None, split: str = "test"
+    workdir: str | Path,
+    dataset: str | None = None,
+    split: str = "test",
+    checkpoint: str = "last",
 ) -> dict[str, float]:
-    """Evaluates the newest checkpoint of a run.
+    """Evaluates a checkpoint of a run.
 
     Args:
       workdir: the run's directory.
       dataset: name of the dataset to evaluate on, loaded with the run's `dataset_options`; None
         for the run's own (its `eval_dataset`, if it has one).
       split: name of the split.
+      checkpoint: "last", or "best" on the validation split.
 
     Returns:
       The means over the split, such as {"accuracy": ..., "eval_loss": ...}.
@@ -35,15 +40,64 @@ def evaluate(
       WorkdirError: if there is no run or no checkpoint.
       DatasetError: if the dataset is unknown, has no such split, or does not suit the model.
     """
+    run = open_run(workdir, dataset, checkpoint)
+    config = run.experiment.config
+    source = split_of(run.experiment.eval_dataset, config.eval_dataset or config.dataset, split)
+    return run.evaluate(source)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run that was made before.
+
+    Attributes:
+      experiment: what it is of.
+      state: of its checkpoint.
+    """
+
+    experiment: Experiment
+    state: TrainState
+
+    def evaluate(self, source: spin_data.RandomAccessSource) -> dict[str, float]:
+        """Scores a source's examples, as `evaluate_source` does."""
+        experiment = self.experiment
+        eval_step = make_eval_step(experiment.parts, experiment.task, experiment.mesh)
+        return evaluate_source(experiment, eval_step, self.state, experiment.constants(), source)
+
+
+def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = "last") -> Run:
+    """Reads a run's configuration and one of its checkpoints; nothing of it is changed.
+
+    Args:
+      workdir: the run's directory.
+      dataset: to evaluate on; None for the run's own.
+      checkpoint: "last" or "best".
+
+    Raises:
+      WorkdirError: if there is no run or no such checkpoint.
+      DatasetError: if the dataset is unknown, or does not suit the model.
+    """
     config = read_config(Path(workdir)).copy_and_resolve_references()
     if dataset is not None:
         config.eval_dataset = dataset
+    config.initial_weights = ""  # the checkpoint has what came of them
+    if checkpoint not in _CHECKPOINTS:
+        raise WorkdirError(
+            f"no checkpoint is called {checkpoint!r}; there are {' and '.join(_CHECKPOINTS)}"
+        )
+    folder = _CHECKPOINTS[checkpoint]
+    if not (Path(workdir) / folder).is_dir():
+        why = " (it was not evaluated while it was trained)" if folder == BEST_FOLDER else ""
+        raise WorkdirError(f"no {folder} in {str(workdir)!r}{why}: train there first")
     experiment = make_experiment(config)
-    source = split_of(experiment.eval_dataset, config.eval_dataset or config.dataset, split)
-    with Checkpoints(Path(workdir)) as checkpoints:
-        state, _ = checkpoints.restore_latest(experiment.initial_state(), experiment.mesh)
-    eval_step = make_eval_step(experiment.parts, experiment.task, experiment.mesh)
-    return evaluate_source(experiment, eval_step, state, experiment.constants(), source)
+    with Checkpoints(Path(workdir), folder) as checkpoints:
+        state, _ = checkpoints.restore_latest(
+            experiment.initial_state(), experiment.mesh, move_aside=False
+        )
+    return Run(experiment, state)
+
+
+_CHECKPOINTS = {"last": FOLDER, "best": BEST_FOLDER}
 
 
 def evaluate_source(

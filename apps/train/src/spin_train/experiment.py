@@ -15,6 +15,9 @@ from jax.sharding import Mesh
 import spin_data
 import spin_registry
 from sphere_transforms import SpinTransform
+from spin_layers import read_weights, replaced_weights
+from spin_registry import ClassSpec
+from spin_train.analysis import TrainedModel
 from spin_train.device_pipeline import DevicePipeline
 from spin_train.errors import DatasetError, ModelError, as_user_error, reading
 from spin_train.model_state import ModelParts, split_model
@@ -101,6 +104,19 @@ class Experiment:
         """Returns the state before the first update, on all devices."""
         return replicate(initial_state(self.parts, self.optimizer), self.mesh)
 
+    def trained(self, state: TrainState) -> TrainedModel:
+        """Returns the model with a state's weights, on this process's own device."""
+        params, batch_stats = jax.device_get((state.params, state.batch_stats))
+        assert isinstance(self.dataset.output, ClassSpec)  # by the one task there is
+        return TrainedModel(
+            self.parts,
+            params,
+            batch_stats,
+            self.dataset.input,
+            self.dataset.output,
+            tuple(self.dataset.class_names or self.eval_dataset.class_names),
+        )
+
     def constants(self) -> dict[str, Any]:
         """Returns the model's constants, on all devices."""
         return replicate(self.parts.constants, self.mesh)
@@ -183,14 +199,16 @@ def make_experiment(
         eval_dataset = load_dataset(config, config.eval_dataset)
         check_same_specs(config.dataset, dataset, config.eval_dataset, eval_dataset)
     mesh = data_mesh()
+    parts, remarks = with_weights(build_model(config, dataset), config.initial_weights)
     experiment = Experiment(
         config=config,
         dataset=dataset,
         eval_dataset=eval_dataset,
         task=task_for(dataset.output),
-        parts=build_model(config, dataset),
+        parts=parts,
         mesh=mesh,
         global_batch_size=global_batch_size or config.per_device_batch_size * mesh.size,
+        remarks=remarks,
     )
     _ = experiment.train_source  # A missing split is an error now, not after an hour.
     split_of(eval_dataset, config.eval_dataset or config.dataset, experiment.final_split)
@@ -225,6 +243,44 @@ def build_model(config: ml_collections.ConfigDict, dataset: spin_data.Dataset) -
             input=dataset.input, output=dataset.output, rngs=nnx.Rngs(config.seed), **options
         )
     return split_model(model)
+
+
+def with_weights(parts: ModelParts, path: str) -> tuple[ModelParts, tuple[str, ...]]:
+    """Replaces a model's initial parameters by those of a file, for fine-tuning.
+
+    Args:
+      parts: the model.
+      path: of a file that `spin-export` wrote; "" changes nothing.
+
+    Returns:
+      The model, and what is to be said of it: which arrays keep their random values, because the
+      file's have another shape, as those of a head for other classes do.
+
+    Raises:
+      ModelError: if the file is not there or not intact, or is of another model.
+    """
+    if not path:
+        return parts, ()
+    with as_user_error(ModelError, "initial_weights", ValueError, OSError):
+        weights = read_weights(path)
+    trees = {"params": parts.params, "batch_stats": parts.batch_stats}
+    filled, left = replaced_weights(trees, weights)
+    of_another = [text for text in left if "has shape" not in text]
+    fits = any(jax.tree.leaves(jax.tree.map(lambda old, new: old is not new, trees, filled)))
+    if of_another or not fits:
+        raise ModelError(
+            f"initial_weights {path!r} are of another model: "
+            f"{'; '.join((of_another or list(left))[:3])}; choose the model "
+            f"({weights.metadata.get('model_name', 'unknown')!r}) and the model_options that they "
+            "were trained with"
+        )
+    remarks = [f"begins with the weights of {path}"]
+    if left:
+        remarks.append(f"but for these, which begin anew: {'; '.join(left)}")
+    return (
+        dataclasses.replace(parts, params=filled["params"], batch_stats=filled["batch_stats"]),
+        tuple(remarks),
+    )
 
 
 def split_of(dataset: spin_data.Dataset, name: str, split: str) -> spin_data.RandomAccessSource:

@@ -61,6 +61,11 @@ class ModelParts:
         outputs = model(field, train=step is not None)
         return outputs, _plain(nnx.state(model, nnx.BatchStat))
 
+    def model(self, params: PyTree, batch_stats: PyTree) -> nnx.Module:
+        """Returns the model put together again, with these parameters and statistics."""
+        others = (self.constants["rng_keys"], self.constants["others"])
+        return nnx.merge(self.graphdef, params, batch_stats, *others)
+
 
 def split_model(model: nnx.Module) -> ModelParts:
     """Takes a model apart; its arrays stay where they are."""

@@ -15,8 +15,9 @@ from spin_train.metrics import MetricRecord, MetricWriter
 from spin_train.model_state import parameter_count
 from spin_train.processes import is_first_process
 from spin_train.progress import Progress
-from spin_train.report import write_report
+from spin_train.report import Findings, find_out, write_report
 from spin_train.run_files import SUMMARY_FILE, claim_workdir, global_batch_size, write_json
+from spin_train.step import TrainState
 
 REPORT_FILE = "report.html"
 
@@ -71,7 +72,7 @@ def train(
             Progress(first_step, last_step) as progress,
         ):
             progress.say(_headline(experiment))
-            for text in (*warnings, *experiment.remarks):
+            for text in (*warnings, *(() if first_step else experiment.remarks)):
                 progress.say(f"note: {text}")
             if first_step:
                 progress.say(
@@ -88,11 +89,22 @@ def train(
             split = experiment.final_split
             final = loop.evaluate(state, split)
             summary = _summary(experiment, writer.history) | {split: final}
-
-    write_json(workdir / SUMMARY_FILE, summary)
-    if is_first_process():
-        write_report(workdir / REPORT_FILE, as_plain_dict(config), summary, writer.history)
+            write_json(workdir / SUMMARY_FILE, summary)
+            if is_first_process():
+                findings = None
+                if config.report_examples:
+                    progress.say("looking at the trained model, for the report")
+                    findings = _findings(experiment, state)
+                path = workdir / REPORT_FILE
+                write_report(path, as_plain_dict(config), summary, writer.history, findings)
+                progress.say(f"report: {path}")
     return summary
+
+
+def _findings(experiment: Experiment, state: TrainState) -> Findings:
+    split = experiment.final_split
+    source = experiment.eval_dataset.splits[split]
+    return find_out(experiment.trained(state), source, split, experiment.config.report_examples)
 
 
 def _headline(experiment: Experiment) -> str:

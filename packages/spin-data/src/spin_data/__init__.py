@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         source_bytes,
     )
     from spin_data.projection import project_gradients, project_images
-    from spin_data.sample_sheet import draw_samples
+    from spin_data.sample_sheet import brightest_direction, draw_samples
     from spin_data.turned_grid import sample_scalar, sample_vector
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "IndexSource",
     "RandomAccessSource",
     "Record",
+    "brightest_direction",
     "check_dataset",
     "decode_fields",
     "draw_samples",
@@ -67,6 +68,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "brightest_direction": "sample_sheet",
     "write_fields": "own_data.field_files",
     "InMemorySource": "placement",
     "decode_fields": "encoding",

@@ -9,7 +9,7 @@ from spin_data.encoding import decode_fields
 from spin_data.turned_grid import directions_and_frames
 from spin_registry import ClassSpec
 
-__all__ = ["draw_samples"]
+__all__ = ["brightest_direction", "draw_samples"]
 
 _GLYPHS = 900  # on the whole sphere, for spins other than 0
 
@@ -53,7 +53,7 @@ def draw_samples(
         for column in range(count):
             values = _one_map(fields[spin][column], spin)
             globe, flat = axes[2 * row, column], axes[2 * row + 1, column]
-            center = _brightest(values, grid)
+            center = brightest_direction(values, grid)
             draw_field(
                 values, grid, spin=spin, ax=globe, center=center, num_pixels=300, num_glyphs=_GLYPHS
             )
@@ -95,8 +95,16 @@ def _one_map(values: np.ndarray, spin: int) -> np.ndarray:
     return np.asarray(np.abs(values) if np.iscomplexobj(values) else values).mean(-1)
 
 
-def _brightest(values: np.ndarray, grid: Any) -> tuple[float, float]:
-    """Colatitude and longitude of the modulus's centre of mass, in radians."""
+def brightest_direction(values: np.ndarray, grid: Any) -> tuple[float, float]:
+    """Where to look at a map from: the centre of mass of its modulus.
+
+    Args:
+        values: (lat, long), real or complex.
+        grid: a ring grid.
+
+    Returns:
+        Colatitude and longitude in radians; a place in the north where nothing stands out.
+    """
     weight = np.abs(values) * np.sin(grid.colatitudes)[:, None]
     x, y, z = center = directions_and_frames(grid)[0] @ weight.ravel()
     length = float(np.linalg.norm(center))

@@ -4,7 +4,7 @@ from spin_layers.block import SpinBlock
 from spin_layers.channels import Channels, check_field
 from spin_layers.constant import Constant
 from spin_layers.convolution import SpinConvolution, localized_filter_matrix
-from spin_layers.equivariance import equivariance_error, invariance_error
+from spin_layers.equivariance import equivariance_error, field_difference, invariance_error
 from spin_layers.fused_block import fused_block
 from spin_layers.initialization import complex_normal, lecun_normal
 from spin_layers.nonlinearity import MagnitudeNonlinearity
@@ -33,6 +33,7 @@ __all__ = [
     "check_field",
     "complex_normal",
     "equivariance_error",
+    "field_difference",
     "fill_weights",
     "fused_block",
     "global_pool",

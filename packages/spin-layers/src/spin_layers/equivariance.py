@@ -37,10 +37,30 @@ def equivariance_error(
     """
     turned, straight, angles = _rotated_pairs(grid, coefficients, key)
     output_grid = grid if output_grid is None else output_grid
-    after, before = function(turned), function(straight)
-    transform = st.SpinTransform(output_grid, tuple(before))
-    expected = st.rotate_coefficients(transform.forward(before), angles)
-    found = transform.forward(after)
+    return field_difference(function(turned), function(straight), output_grid, angles)
+
+
+def field_difference(
+    turned: Mapping[int, jax.Array],
+    straight: Mapping[int, jax.Array],
+    grid: st.Grid,
+    angles: st.EulerAngles,
+) -> jax.Array:
+    """Relative difference of a field from another one turned, below the grid's band limit.
+
+    Args:
+      turned: mapping from spin to (batch, lat, long, channel): what should be the other, turned.
+      straight: the other.
+      grid: of both.
+      angles: Euler angles of the rotation, each a number or of shape (batch,).
+
+    Returns:
+      Shape (batch,): || c(turned) - D c(straight) || / || c(straight) ||, in the L2 norm over all
+      spins.
+    """
+    transform = st.SpinTransform(grid, tuple(straight))
+    expected = st.rotate_coefficients(transform.forward(straight), angles)
+    found = transform.forward(turned)
     error = sum(_sum_of_squares(found[spin] - expected[spin]) for spin in expected)
     size = sum(_sum_of_squares(values) for values in expected.values())
     return jnp.sqrt(error / size)

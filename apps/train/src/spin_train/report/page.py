@@ -5,8 +5,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from spin_train.line_chart import CHART_STYLE, Line, line_chart
 from spin_train.metrics import MetricRecord
+from spin_train.report.findings import Findings, findings_sections
+from spin_train.report.line_chart import CHART_STYLE, Line, line_chart
+from spin_train.report.tables import TABLE_STYLE, percent, table
 
 _STYLE = (
     """
@@ -27,12 +29,12 @@ h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .
   border-radius: 8px; margin: 0; padding: .9rem 1rem; }
 .tiles b { display: block; font-size: 1.45rem; font-variant-numeric: tabular-nums; }
 .tiles span { color: var(--muted); font-size: .85rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .3rem 1.6rem .3rem 0; border-bottom: 1px solid var(--rule); }
-th { font-weight: 600; color: var(--muted); } td.number { text-align: right; }
+img { max-width: 100%; height: auto; background: #fff;
+  border-radius: 8px; }
+.note { color: var(--muted); font-size: .92rem; max-width: 46rem; }
 code { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .92em; }
 """
+    + TABLE_STYLE
     + CHART_STYLE
 )
 
@@ -42,6 +44,7 @@ def write_report(
     config: Mapping[str, Any],
     summary: Mapping[str, Any],
     history: Sequence[MetricRecord],
+    findings: Findings | None = None,
 ) -> None:
     """Writes the report of a run.
 
@@ -50,6 +53,7 @@ def write_report(
       config: the configuration, as a plain dict.
       summary: as `train` returns it.
       history: the records of `metrics.jsonl`.
+      findings: what was found out about the trained model; None leaves it out.
     """
     results = {split: values for split, values in summary.items() if isinstance(values, Mapping)}
     title = f"{summary['model_name']} on {summary['dataset']}"
@@ -74,8 +78,10 @@ def write_report(
 </div>
 <h2>Final metrics</h2>
 {_results_table(results)}
+{findings_sections(findings) if findings is not None else ""}
+{_timing(history)}
 <h2>Configuration</h2>
-{_table(("key", "value"), ((key, _value(value)) for key, value in _flat(config)))}
+{table(("key", "value"), ((key, _value(value)) for key, value in _flat(config)))}
 </main>
 </body>
 </html>
@@ -133,7 +139,7 @@ def _points(
 
 
 def _results_table(results: Mapping[str, Mapping[str, float]]) -> str:
-    return _table(
+    return table(
         ("split", "metric", "value"),
         (
             (split, name, _metric(name, value))
@@ -144,7 +150,30 @@ def _results_table(results: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def _metric(name: str, value: float) -> str:
-    return f"{100 * value:.2f}%" if "accuracy" in name else f"{value:.4g}"
+    return percent(value) if "accuracy" in name else f"{value:.4g}"
+
+
+def _timing(history: Sequence[MetricRecord]) -> str:
+    """Where the time went, as the training loop's clock has it."""
+    names = {
+        "seconds_first_step": "the first step: compilation",
+        "seconds_steps": "steps",
+        "seconds_evaluating": "evaluation while training",
+        "seconds_logging": "logging",
+        "seconds_saving": "checkpoints",
+    }
+    records = [record for record in history if "seconds_steps" in record]
+    if not records:
+        return ""
+    seconds = {text: records[-1][name] for name, text in names.items() if name in records[-1]}
+    total = sum(seconds.values())
+    rows = [(text, f"{value:,.1f}", percent(value / total)) for text, value in seconds.items()]
+    rows.append(("together", f"{total:,.1f}", ""))
+    note = "Of the training loop, over all processes that the run went on in, one after another."
+    return (
+        f'<h2>Timing</h2>\n<p class="note">{note}</p>\n'
+        f"{table(('activity', 'seconds', 'share'), rows)}"
+    )
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -157,11 +186,3 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
 
 def _value(value: Any) -> str:
     return "none" if value == {} else repr(value)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    cells = "\n".join(
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    heads = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    return f'<div class="wide"><table>\n<tr>{heads}</tr>\n{cells}\n</table></div>'

@@ -1,0 +1,112 @@
+"""What a classifier says of a split's examples, and where it is most wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import numpy as np
+
+import spin_data
+from spin_train.analysis.trained import TrainedModel
+
+_BATCH_SIZE = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """Predictions for some or all of a split's examples.
+
+    Attributes:
+      indices: of the examples in the split, (n,).
+      labels: their classes, (n,).
+      probabilities: what the model gives each class, (n, num_classes).
+    """
+
+    indices: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The most probable classes, (n,)."""
+        return np.argmax(self.probabilities, axis=-1)
+
+    @property
+    def losses(self) -> np.ndarray:
+        """Cross entropies in nats, (n,)."""
+        likelihoods = self.probabilities[np.arange(len(self.labels)), self.labels]
+        return -np.log(np.maximum(likelihoods, np.finfo(np.float64).tiny))
+
+
+@dataclasses.dataclass(frozen=True)
+class Hardest:
+    """An example of large loss.
+
+    Attributes:
+      index: in the split.
+      label: its class.
+      predicted: the class that the model takes it for.
+      probability: what the model gives that class.
+      field: the example, spin to (lat, long, channel).
+    """
+
+    index: int
+    label: int
+    predicted: int
+    probability: float
+    field: dict[int, np.ndarray]
+
+
+def predict_split(
+    model: TrainedModel, source: spin_data.RandomAccessSource, most: int
+) -> Predictions:
+    """Predicts the classes of a split's examples.
+
+    Args:
+      model: a classifier.
+      source: the split.
+      most: of a larger split, so many examples are taken, evenly spread.
+    """
+    count = min(most, len(source))
+    indices = np.arange(count) * len(source) // count
+    labels, probabilities = [], []
+    for start in range(0, count, _BATCH_SIZE):
+        chosen = indices[start : start + _BATCH_SIZE]
+        # The last batch is filled up with its last example: one shape is compiled.
+        filled = np.concatenate([chosen, np.repeat(chosen[-1:], _BATCH_SIZE - len(chosen))])
+        batch = spin_data.read_batch(source, filled)
+        logits = model.logits(spin_data.decode_fields(batch["input"]))
+        probabilities.append(np.asarray(jax.nn.softmax(logits))[: len(chosen)])
+        labels.append(batch["label"][: len(chosen)])
+    return Predictions(
+        indices, np.concatenate(labels), np.concatenate(probabilities).astype(np.float64)
+    )
+
+
+def confusion_matrix(predictions: Predictions, num_classes: int) -> np.ndarray:
+    """Returns how many examples of class i (row) were taken for class j (column)."""
+    matrix = np.zeros((num_classes, num_classes), int)
+    np.add.at(matrix, (predictions.labels, predictions.predicted), 1)
+    return matrix
+
+
+def hardest(
+    predictions: Predictions, source: spin_data.RandomAccessSource, count: int
+) -> list[Hardest]:
+    """Returns the examples of the largest losses, the largest first."""
+    found = []
+    for place in np.argsort(-predictions.losses, kind="stable")[:count]:
+        batch = spin_data.read_batch(source, predictions.indices[place : place + 1])
+        fields = spin_data.decode_fields(batch["input"])
+        predicted = int(predictions.predicted[place])
+        found.append(
+            Hardest(
+                index=int(predictions.indices[place]),
+                label=int(predictions.labels[place]),
+                predicted=predicted,
+                probability=float(predictions.probabilities[place, predicted]),
+                field={spin: np.asarray(values)[0] for spin, values in fields.items()},
+            )
+        )
+    return found

@@ -1,0 +1,229 @@
+"""How a trained model takes rotations of its input: in numbers, and in pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import sphere_transforms as st
+import spin_data
+import spin_layers as sl
+from spin_train.analysis.trained import TrainedModel
+
+DEGREES = (0, 15, 30, 45, 60, 75, 90, 105, 120, 135, 150, 165, 180)
+SHOWN_DEGREES = 60  # of the pictures' rotation, about the direction of the example
+
+_BATCH_SIZE = 32
+_LAYER_EXAMPLES = _BATCH_SIZE  # as many as elsewhere: nothing needs compiling anew
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureMap:
+    """One channel of one layer's output, for an input and for the input turned.
+
+    Attributes:
+      layer: its name, "input" for the input itself.
+      spin: spin weight.
+      channel: its number: of those of this spin, the one that varies most.
+      grid: what the maps are sampled on.
+      center: colatitude and longitude, in radians, of the axis that the input was turned about.
+      before: (lat, long), for the input.
+      after: (lat, long), for the turned input.
+    """
+
+    layer: str
+    spin: int
+    channel: int
+    grid: Any
+    center: tuple[float, float]
+    before: np.ndarray
+    after: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Rotations:
+    """What was measured.
+
+    Attributes:
+      examples: how many of the split were turned.
+      layer_examples: how many of them went into `layer_errors`.
+      accuracy: by the rotation's angle in degrees.
+      layer_errors: by layer, the median over examples of the relative equivariance error.
+      invariance_error: of the outputs: root mean square of the change under a random rotation,
+        relative to the outputs' standard deviation over the examples.
+      feature_maps: of one example.
+      remarks: what could not be measured, and why.
+    """
+
+    examples: int
+    layer_examples: int
+    accuracy: dict[int, float]
+    layer_errors: dict[str, float]
+    invariance_error: float | None
+    feature_maps: list[FeatureMap]
+    remarks: tuple[str, ...] = ()
+
+
+def measure_rotations(
+    model: TrainedModel,
+    source: spin_data.RandomAccessSource,
+    examples: int,
+    seed: int = 0,
+) -> Rotations:
+    """Turns a split's first examples, and looks at what the model makes of it.
+
+    Inputs are turned by their coefficients below the grid's band limit, which is exact: every
+    figure compares fields without the degrees above, at angle 0 as well. Layers are compared by
+    their coefficients: || c(f(R x)) - D c(f(x)) || / || c(f(x)) ||, in the L2 norm over all spins
+    and channels, for one random rotation of each example.
+
+    Args:
+      model: a classifier.
+      source: the split.
+      examples: how many; with up to 32 of them the layers are looked at.
+      seed: of the rotations.
+    """
+    spins = model.input.spins
+    try:
+        transform = st.SpinTransform(model.input.grid, spins)
+    except ValueError as error:
+        return Rotations(0, 0, {}, {}, None, [], (f"nothing was rotated: {error}",))
+    count = min(examples, len(source))
+    batch = spin_data.read_batch(source, np.arange(count))
+    fields = spin_data.decode_fields(batch["input"])
+    real = {spin: not jnp.iscomplexobj(values) for spin, values in fields.items()}
+    turn = _Turn(transform, real)
+    coefficients = transform.forward({spin: jnp.asarray(v) for spin, v in fields.items()})
+
+    rng = np.random.default_rng(seed)
+    accuracy = {}
+    for degrees in DEGREES:
+        logits = _in_batches(
+            lambda part, axes, angle: model.logits(turn.about(part, axes, angle)),
+            coefficients,
+            _random_axes(rng, count),
+            np.full(count, np.deg2rad(degrees)),
+        )
+        accuracy[degrees] = float(np.mean(np.argmax(logits, axis=-1) == batch["label"]))
+
+    angles = st.random_euler_angles(rng, (count,))
+    straight = _in_batches(lambda part: model.logits(turn.by(part, None)), coefficients)
+    turned = _in_batches(
+        lambda part, *angles: model.logits(turn.by(part, angles)), coefficients, *angles
+    )
+    spread = np.sqrt(np.mean(np.var(straight, axis=0)))
+    invariance = float(np.sqrt(np.mean((turned - straight) ** 2)) / spread) if spread else None
+
+    if not model.has_features:
+        remark = "the model has no method `features`: its layers cannot be looked at one by one"
+        return Rotations(count, 0, accuracy, {}, invariance, [], (remark,))
+    layers = min(count, _LAYER_EXAMPLES)
+    chosen = jax.tree.map(lambda values: values[:layers], (coefficients, angles))
+    errors, unmeasured = _layer_errors(model, turn, *chosen)
+    return Rotations(
+        count,
+        layers,
+        accuracy,
+        errors,
+        invariance,
+        _feature_maps(model, turn, chosen[0]),
+        unmeasured,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Turn:
+    """Turns inputs, given by their coefficients."""
+
+    transform: st.SpinTransform
+    is_real: Mapping[int, bool]
+
+    def by(self, coefficients: st.Coefficients, angles: Any | None) -> dict[int, jax.Array]:
+        """The input turned by Euler angles; None does not turn it."""
+        if angles is not None:
+            coefficients = st.rotate_coefficients(coefficients, angles)
+        field = self.transform.inverse(coefficients)
+        return {s: values.real if self.is_real[s] else values for s, values in field.items()}
+
+    def about(
+        self, coefficients: st.Coefficients, axes: np.ndarray, angle: np.ndarray
+    ) -> dict[int, jax.Array]:
+        """The input turned by an angle about an axis (longitude, colatitude), (batch, 2)."""
+        longitude, colatitude = axes[:, 0], axes[:, 1]
+        upright = st.rotate_coefficients(coefficients, (0.0 * angle, -colatitude, -longitude))
+        return self.by(upright, (longitude, colatitude, angle))
+
+
+def _random_axes(rng: np.random.Generator, count: int) -> np.ndarray:
+    longitude = rng.uniform(0, 2 * np.pi, count)
+    return np.stack([longitude, np.arccos(rng.uniform(-1, 1, count))], axis=-1)
+
+
+def _in_batches(function: Any, *arrays: Any) -> np.ndarray:
+    """Applies a function to batches of one size, and puts the results together."""
+    count = len(jax.tree.leaves(arrays)[0])
+    results = []
+    for start in range(0, count, _BATCH_SIZE):
+        indices = np.minimum(np.arange(start, start + _BATCH_SIZE), count - 1)
+        part = jax.tree.map(lambda values, indices=indices: values[indices], arrays)
+        results.append(np.asarray(function(*part))[: count - start])
+    return np.concatenate(results)
+
+
+def _layer_errors(
+    model: TrainedModel, turn: _Turn, coefficients: st.Coefficients, angles: Any
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    after = model.features(turn.by(coefficients, angles))
+    before = model.features(turn.by(coefficients, None))
+    errors, unmeasured = {}, []
+    for name, (grid, field) in before.items():
+        try:
+            relative = sl.field_difference(after[name][1], field, grid, angles)
+        except ValueError as error:
+            unmeasured.append(f"{name}: {error}")
+            continue
+        errors[name] = float(np.median(np.asarray(relative)))
+    return errors, tuple(unmeasured)
+
+
+def _feature_maps(
+    model: TrainedModel, turn: _Turn, coefficients: st.Coefficients
+) -> list[FeatureMap]:
+    """Of the first example: the input, and of the first, middle and last layer each spin."""
+    straight = turn.by(coefficients, None)
+    spin = min(straight, key=abs)
+    size = np.abs(np.asarray(straight[spin])[0]).mean(-1)
+    colatitude, longitude = spin_data.brightest_direction(size, model.input.grid)
+    count = len(straight[spin])
+    axes = np.tile([longitude, colatitude], (count, 1))
+    turned = turn.about(coefficients, axes, np.full(count, np.deg2rad(SHOWN_DEGREES)))
+    before, after = model.features(straight), model.features(turned)
+    names = list(before)
+    shown = dict.fromkeys((names[0], names[len(names) // 2], names[-1]))
+    maps = [("input", model.input.grid, straight, turned)]
+    maps += [(name, before[name][0], before[name][1], after[name][1]) for name in shown]
+    return [
+        _feature_map(name, spin, grid, (colatitude, longitude), field[spin], other[spin])
+        for name, grid, field, other in maps
+        for spin in sorted(field)
+        if len(grid.shape) == 2
+    ]
+
+
+def _feature_map(
+    layer: str,
+    spin: int,
+    grid: Any,
+    center: tuple[float, float],
+    before: jax.Array,
+    after: jax.Array,
+) -> FeatureMap:
+    values, others = np.asarray(before)[0], np.asarray(after)[0]
+    channel = int(np.argmax(np.var(np.abs(values), axis=(0, 1))))
+    shown = values[..., channel], others[..., channel]
+    return FeatureMap(layer, spin, channel, grid, center, *shown)

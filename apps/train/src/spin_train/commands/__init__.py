@@ -1,0 +1,1 @@
+"""The commands beside `spin-train`: each a module with `main(argv)`."""

@@ -1,0 +1,71 @@
+"""The command `spin-evaluate`: metrics and equivariance of a run, on any dataset of its kind."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spin_train.commands.arguments import Parser, add_checkpoint, run_command
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    parser = Parser(prog="spin-evaluate", description=__doc__)
+    parser.add_argument("--workdir", type=Path, required=True, help="the run's directory")
+    parser.add_argument("--dataset", help="to evaluate on (default: the run's own)")
+    parser.add_argument("--split", default="test", help="of the dataset (default: test)")
+    add_checkpoint(parser)
+    parser.add_argument(
+        "--examples", type=int, default=256, help="to turn, for equivariance; 0: none (default 256)"
+    )
+    return run_command(parser, _evaluate, argv)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from spin_train.analysis import measure_rotations
+    from spin_train.evaluation import open_run
+    from spin_train.experiment import split_of
+    from spin_train.run_files import write_json
+
+    run = open_run(arguments.workdir, arguments.dataset, arguments.checkpoint)
+    experiment = run.experiment
+    name = experiment.config.eval_dataset or experiment.config.dataset
+    source = split_of(experiment.eval_dataset, name, arguments.split)
+    result: dict[str, Any] = {
+        "dataset": name,
+        "split": arguments.split,
+        "checkpoint": arguments.checkpoint,
+        "step": int(run.state.step),
+        **run.evaluate(source),
+    }
+    for key, value in result.items():
+        print(f"{key:<24} {value}", flush=True)
+    if arguments.examples > 0:
+        rotations = measure_rotations(experiment.trained(run.state), source, arguments.examples)
+        result["rotated_examples"] = rotations.examples
+        result["accuracy_by_degrees"] = rotations.accuracy
+        result["equivariance_error"] = rotations.layer_errors
+        result["invariance_error"] = rotations.invariance_error
+        print(f"\nequivariance, by {rotations.examples} examples turned at random:")
+        for layer, error in rotations.layer_errors.items():
+            print(f"{layer:<24} {error:.3e}")
+        if rotations.invariance_error is not None:
+            print(f"{'outputs':<24} {rotations.invariance_error:.3e}")
+        print("\naccuracy by the rotation's angle in degrees:")
+        for degrees, accuracy in rotations.accuracy.items():
+            print(f"{degrees:<24} {100 * accuracy:.2f}%")
+        for remark in rotations.remarks:
+            print(f"not measured: {remark}")
+    words = "_".join((name, arguments.split, arguments.checkpoint))
+    path = arguments.workdir / f"evaluation_{_file_name(words)}.json"
+    write_json(path, result)
+    print(f"\nwritten to {path}")
+
+
+def _file_name(words: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

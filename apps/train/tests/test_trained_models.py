@@ -1,0 +1,237 @@
+"""What can be done with a trained model: evaluate, export, load, label images, fine-tune."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+import spin_data
+import spin_models
+import spin_train
+from spin_layers import read_weights
+from spin_train.checkpoints import Checkpoints
+from spin_train.commands import evaluate, export, predict
+from spin_train.experiment import make_experiment
+from spin_train.main import main
+from spin_train.run_files import read_config
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A small spin classifier of digits, trained a little, with all options that matter here."""
+    config = spin_train.load_config("digits")
+    config.dataset_options.resolution = 16
+    config.model_options.update({"widths": (4, 6), "filter_values": (3, 3), "pool": (False, True)})
+    config.update({"num_train_steps": 30, "report_examples": 8, "per_device_batch_size": 4})
+    config.update({"combine_train_val_and_eval_on_test": False, "eval_every_steps": 10})
+    workdir = tmp_path_factory.mktemp("run")
+    spin_train.train(config, workdir)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def weights(run, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "model.safetensors"
+    assert export.main(["--workdir", str(run), "--output", str(path)]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def digits(run):
+    source = make_experiment(read_config(run)).dataset.splits["test"]
+    return spin_data.read_batch(source, np.arange(8))
+
+
+def test_an_exported_model_needs_no_runner(run, weights, digits):
+    """The same logits as of the run's own model."""
+    field = spin_data.decode_fields(digits["input"])
+    model = spin_models.load(weights)
+    ours = spin_train.model_of_run(run).logits(field)
+    np.testing.assert_allclose(model(field), ours, rtol=1e-5, atol=1e-5)
+    again = spin_train.model_of_weights(weights).logits(field)
+    np.testing.assert_array_equal(again, ours)
+    metadata = read_weights(weights).metadata
+    assert metadata["model_name"] == "tiny_classifier"
+    assert metadata["model_options"]["widths"] == [4, 6]
+    assert metadata["model_options"]["spins"] == [0, 1]  # the registry's, written down as well
+    assert metadata["input"]["grid"] == {"kind": "EquiangularGrid", "resolution": 16}
+    assert metadata["step"] == 30
+
+
+def test_the_best_checkpoint_is_another_model(run, tmp_path):
+    with Checkpoints(run, "best") as best:
+        step = best.latest_step
+    spin_train.export(run, tmp_path / "best", checkpoint="best")
+    assert read_weights(tmp_path / "best").metadata["step"] == step
+    assert (
+        spin_train.evaluate(run, split="validation", checkpoint="best")["accuracy"]
+        >= (spin_train.evaluate(run, split="validation")["accuracy"])
+    )
+    with pytest.raises(spin_train.UserError, match="no checkpoint is called 'worst'"):
+        spin_train.evaluate(run, checkpoint="worst")
+
+
+def test_evaluate_writes_metrics_and_equivariance(run, capsys):
+    words = ["--workdir", str(run), "--dataset", "digits/canonical", "--examples", "8"]
+    assert evaluate.main(words) == 0
+    printed = capsys.readouterr().out
+    result = json.loads((run / "evaluation_digits_canonical_test_last.json").read_text())
+    assert result["dataset"] == "digits/canonical"
+    assert f"accuracy                 {result['accuracy']}" in printed
+    assert result["accuracy"] == spin_train.evaluate(run, "digits/canonical")["accuracy"]
+    assert set(result["equivariance_error"]) == {"block 1", "block 2"}
+    assert all(0 < error < 0.5 for error in result["equivariance_error"].values())
+    assert list(result["accuracy_by_degrees"]) == [str(15 * i) for i in range(13)]
+    assert 0 < result["invariance_error"] < 1
+
+
+def test_commands_explain_mistakes_in_one_line(run, weights, tmp_path, capsys):
+    (tmp_path / "no.safetensors").write_bytes(b"nothing")
+    (tmp_path / "no.png").write_bytes(b"nothing")
+    cases = [
+        (evaluate, ["--workdir", str(tmp_path)], "there is no config.json"),
+        (evaluate, ["--workdir", str(run), "--split", "tests"], "no split 'tests'"),
+        (evaluate, ["--workdir", str(run), "--dataset", "digits/rotate"], "did you mean"),
+        (export, ["--workdir", str(run)], "--output"),
+        (export, ["--workdir", str(run), "--output", str(tmp_path / "a" / "b")], "cannot write"),
+        (predict, ["--weights", str(tmp_path / "gone"), "a.png"], "no file of weights"),
+        (predict, ["--weights", str(tmp_path / "no.safetensors"), "a.png"], "no intact file"),
+        (predict, ["--weights", str(weights), str(tmp_path / "no.png")], "cannot read the image"),
+        (predict, ["--weights", str(weights), str(tmp_path / "gone.png")], "gone.png"),
+        (predict, ["a.png"], "--weights"),
+    ]
+    for command, words, message in cases:
+        assert command.main(words) == 2, words
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert len(captured.err.splitlines()) == 1, captured.err
+        assert message in captured.err, (words, captured.err)
+
+
+def test_images_are_labelled_as_records_are(run, weights, digits, tmp_path, capsys):
+    """A digit drawn in ink, and a panorama that is the record itself."""
+    drawn = np.zeros((8, 8), np.uint8)
+    drawn[1:7, 3:5] = 255
+    Image.fromarray(drawn).save(tmp_path / "bright.png")
+    Image.fromarray(255 - drawn).save(tmp_path / "ink.png")
+    words = ["--weights", str(weights), "--json"]
+    assert predict.main([*words, str(tmp_path / "bright.png")]) == 0
+    bright = json.loads(capsys.readouterr().out)
+    assert predict.main([*words, "--invert", str(tmp_path / "ink.png")]) == 0
+    ink = json.loads(capsys.readouterr().out)
+    assert bright["probabilities"] == ink["probabilities"]
+    assert sum(bright["probabilities"].values()) == pytest.approx(1)
+    assert next(iter(bright["probabilities"])) == bright["class"]
+    assert list(bright["probabilities"].values()) == sorted(bright["probabilities"].values())[::-1]
+
+    model = spin_train.model_of_run(run)
+    image = spin_data.read_image(tmp_path / "bright.png", model.input.grid, grayscale=True)
+    field = spin_data.decode_fields({"spin_0": np.rint(image).astype(np.uint8)[None]})
+    expected = jax.nn.softmax(model.logits(field))[0]
+    found = [bright["probabilities"][str(label)] for label in range(10)]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+    Image.fromarray(np.repeat(drawn, 2, axis=1)).save(tmp_path / "wide.png")
+    as_panorama, as_image, by_itself = (
+        spin_train.predict(model, [tmp_path / "wide.png"], projection=projection)[0]
+        for projection in ("panorama", "image", "auto")
+    )
+    assert by_itself.probabilities == as_panorama.probabilities != as_image.probabilities
+    assert predict.main(["--workdir", str(run), str(tmp_path / "bright.png")]) == 0
+    assert f"bright.png: {bright['class']}  ({bright['class']} " in capsys.readouterr().out
+
+
+def test_fine_tuning_begins_with_the_weights(run, weights, tmp_path):
+    config = read_config(run)
+    experiment = make_experiment(config)
+    config.initial_weights = str(weights)
+    tuned = make_experiment(config)
+    trained = spin_train.model_of_run(run)
+    jax.tree.map(np.testing.assert_array_equal, tuned.parts.params, trained.params)
+    jax.tree.map(np.testing.assert_array_equal, tuned.parts.batch_stats, trained.batch_stats)
+    assert not np.array_equal(
+        tuned.parts.params["head"]["kernel"], experiment.parts.params["head"]["kernel"]
+    )
+
+    words = ["--workdir", str(tmp_path), "--config", str(tmp_path / "config.py")]
+    (tmp_path / "config.py").write_text(
+        "from spin_train import load_config\n"
+        "def get_config():\n"
+        "    config = load_config('digits')\n"
+        f"    config.update({config.to_dict()!r})\n"
+        "    config.update({'num_train_steps': 1, 'warmup_epochs': 0, 'learning_rate': 1e-6})\n"
+        "    config.update({'report_examples': 0})\n"
+        "    return config\n"
+    )
+    assert main(words) == 0
+    after = spin_train.evaluate(tmp_path)
+    before = spin_train.evaluate(run)
+    assert after["eval_loss"] == pytest.approx(before["eval_loss"], abs=0.05)
+
+
+def test_fine_tuning_for_other_classes_begins_with_a_new_head(run, weights, tmp_path, capsys):
+    """Bumps of the example plugin's kind are not here: three classes of images are."""
+    for split, count in (("train", 8), ("validation", 2), ("test", 2)):
+        for name in ("a", "b", "c"):
+            folder = tmp_path / "images" / split / name
+            folder.mkdir(parents=True)
+            for i in range(count):
+                values = np.random.default_rng(i).integers(0, 255, (8, 8)).astype(np.uint8)
+                Image.fromarray(values).save(folder / f"{i}.png")
+    config = read_config(run)
+    config.dataset = f"images:{tmp_path / 'images'}"
+    config.update({"num_train_steps": 1, "report_examples": 0})
+    config.initial_weights = str(weights)
+    config.per_device_batch_size = 1
+    config.dataset_options.update({"grayscale": True})
+    spin_train.train(config, tmp_path / "tuned")
+    said = capsys.readouterr().out
+    assert "note: begins with the weights of" in said
+    assert (
+        "but for these, which begin anew: params.head.bias has shape (3,), the file's (10,)" in said
+    )
+
+
+def test_weights_of_another_model_are_refused(run, weights):
+    config = read_config(run)
+    config.initial_weights = str(weights)
+    config.model_options.spins = (0,)
+    with pytest.raises(spin_train.UserError, match=r"are of another model: .*tiny_classifier"):
+        make_experiment(config)
+    config.initial_weights = str(weights) + ".gone"
+    with pytest.raises(spin_train.UserError, match="initial_weights: no file of weights"):
+        make_experiment(config)
+
+
+def test_a_model_without_features_is_turned_all_the_same(config, tmp_path):
+    """Nothing but its outputs can be looked at, and the report says so."""
+    config.report_examples = 4
+    spin_train.train(config, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "Accuracy by rotation angle" in page
+    assert "Not measured: the model has no method `features`" in page
+    assert "Feature maps" not in page
+
+
+def test_a_planar_networks_layers_are_not_equivariant(run, digits):
+    """What the measure is for: a network that knows nothing of the sphere has errors near 1."""
+    from flax import nnx
+
+    import spin_registry as sr
+    from spin_train.analysis import TrainedModel, measure_rotations
+    from spin_train.model_state import split_model
+
+    spin = spin_train.model_of_run(run)
+    parts = split_model(
+        sr.get_model("tiny_cnn_classifier").create(
+            input=spin.input, output=spin.output, rngs=nnx.Rngs(0)
+        )
+    )
+    planar = TrainedModel(parts, parts.params, parts.batch_stats, spin.input, spin.output)
+    source = spin_data.ArraySource(digits["input"], digits["label"])
+    of_spin, of_planar = (measure_rotations(model, source, 8) for model in (spin, planar))
+    assert max(of_spin.layer_errors.values()) < 0.5 < min(of_planar.layer_errors.values())
+    assert jnp.isfinite(of_planar.invariance_error)
