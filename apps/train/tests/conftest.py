@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import ml_collections
+import numpy as np
 import pytest
 
 import spin_registry
 import spin_train
+from sphere_transforms import EquiangularGrid
+from spin_train.analysis import FeatureMap, Hardest, Rotations
 from spin_train.checkpoints import Checkpoints
 from spin_train.configuration import as_plain_dict
 from spin_train.experiment import make_experiment
 from spin_train.metrics import read_metrics
-from spin_train.report import write_report
+from spin_train.report import Findings, write_report
 from spin_train.run_files import read_config
 from spin_train.step import TrainState
 
@@ -27,6 +30,7 @@ HISTORY = [
     {"step": 50, "learning_rate": 1e-3, "loss": 2.0, "loss_std": 0.1, "train_accuracy": 0.2},
     {"step": 50, "split": "validation", "accuracy": 0.3, "eval_loss": 1.9},
     {"step": 100, "learning_rate": 0.0, "loss": 0.05, "loss_std": 0.1, "train_accuracy": 0.9},
+    {"step": 100, "seconds_first_step": 6.0, "seconds_steps": 12.0, "seconds_saving": 2.0},
     {"step": 100, "split": "validation", "accuracy": 0.8125, "eval_loss": 0.4},
 ]
 SUMMARY = {
@@ -100,11 +104,43 @@ def is_time(name: str) -> bool:
 
 
 @pytest.fixture
-def report(tmp_path) -> Path:
+def report(tmp_path, findings) -> Path:
     """A report of a run that never was."""
     path = tmp_path / "report.html"
-    write_report(path, as_plain_dict(spin_train.load_config("digits")), SUMMARY, HISTORY)
+    config = as_plain_dict(spin_train.load_config("digits"))
+    write_report(path, config, SUMMARY, HISTORY, findings)
     return path
+
+
+@pytest.fixture
+def findings() -> Findings:
+    """What might be found out about a model of three classes with two layers."""
+    grid = EquiangularGrid(8)
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(2, 8, 8))
+    spin = (rng.normal(size=(2, 8, 8, 2)) @ (1, 1j)).astype(np.complex64)
+    return Findings(
+        split="test",
+        names=("a<b>", "b", "c"),
+        confusion=np.array([[8, 1, 0], [0, 9, 0], [2, 0, 7]]),
+        hardest=[
+            Hardest(5, 0, 1, 0.93, {0: real[0][..., None]}),
+            Hardest(17, 2, 2, 0.41, {0: np.abs(spin[0])[..., None]}),
+        ],
+        rotations=Rotations(
+            examples=20,
+            layer_examples=10,
+            accuracy={0: 0.9, 90: 0.85, 180: 0.8},
+            layer_errors={"block 1": 0.01, "block 2": 0.05},
+            invariance_error=0.125,
+            feature_maps=[
+                FeatureMap("input", 0, 0, grid, (1.0, 2.0), real[0], real[1]),
+                FeatureMap("block 1", 1, 3, grid, (1.0, 2.0), spin[0], spin[1]),
+            ],
+            remarks=("block 3: no <transform>",),
+        ),
+        grid=grid,
+    )
 
 
 class Started(Protocol):

@@ -1,5 +1,7 @@
-"""The report as a browser shows it: `tox run -e browser`, with Chromium installed."""
+"""The report as a browser shows it, with Chromium installed."""
 
+import html
+import json
 import os
 import re
 import shutil
@@ -20,7 +22,28 @@ def chromium():
     return found
 
 
-def test_every_curve_is_drawn_and_the_console_is_silent(chromium, report, tmp_path):
+# What only a browser knows is written into the page, and read from what it dumps.
+_PROBE = """
+<script>
+addEventListener("load", () => {
+  const images = [...document.images].map(i => [i.complete && i.naturalWidth > 100, i.alt]);
+  const charts = [...document.querySelectorAll("svg")].map(
+    svg => [svg.getBoundingClientRect().height > 100 && svg.querySelectorAll("path").length > 1,
+            svg.getAttribute("aria-label")]);
+  const wide = document.documentElement.scrollWidth > innerWidth;
+  const found = JSON.stringify({images, charts, wide});
+  const place = document.createElement("pre");
+  place.id = "found";
+  place.textContent = found;
+  document.body.append(place);
+});
+</script>
+</body>"""
+
+
+def test_every_figure_is_drawn_and_the_console_is_silent(chromium, report, tmp_path):
+    probed = tmp_path / "probed.html"
+    probed.write_text(report.read_text().replace("</body>", _PROBE))
     flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
     shown = subprocess.run(
         [
@@ -30,10 +53,9 @@ def test_every_curve_is_drawn_and_the_console_is_silent(chromium, report, tmp_pa
             "--disable-sync",
             f"--user-data-dir={tmp_path / 'profile'}",
             "--enable-logging=stderr",
-            f"--screenshot={tmp_path / 'report.png'}",
             "--window-size=1000,1600",
             "--dump-dom",
-            report.as_uri(),
+            probed.as_uri(),
         ],
         capture_output=True,
         text=True,
@@ -41,5 +63,9 @@ def test_every_curve_is_drawn_and_the_console_is_silent(chromium, report, tmp_pa
         check=True,
     )
     assert not re.findall(r".*CONSOLE.*", shown.stderr)
-    assert len(re.findall("<svg", shown.stdout)) == 3
+    found = json.loads(html.unescape(re.search(r'<pre id="found">(.*?)</pre>', shown.stdout)[1]))
+    assert len(found["images"]) == 2
+    assert len(found["charts"]) == 5
+    assert all(drawn for drawn, _ in found["images"] + found["charts"]), found
+    assert not found["wide"]
     assert "39,146" in shown.stdout

@@ -1,10 +1,13 @@
 """The report: one file with curves, that refers to nothing outside itself."""
 
+import dataclasses
 import re
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 
+from spin_train.report.findings import findings_sections
 from spin_train.report.line_chart import Line, line_chart, linear_axis, logarithmic_axis
 
 
@@ -15,7 +18,13 @@ def page(report):
 
 def test_it_has_curves_and_tables(page):
     charts = [ElementTree.fromstring(text) for text in re.findall("<svg.*?</svg>", page, re.DOTALL)]
-    assert [chart.get("aria-label") for chart in charts] == ["Loss", "Accuracy", "Learning rate"]
+    assert [chart.get("aria-label") for chart in charts] == [
+        "Loss",
+        "Accuracy",
+        "Learning rate",
+        "Accuracy by rotation angle",
+        "Equivariance error by layer",
+    ]
     for chart in charts:
         lines = [p for p in chart.iter("path") if p.get("class") == "line line-0"]
         assert any("L" in line.get("d") for line in lines)
@@ -24,10 +33,39 @@ def test_it_has_curves_and_tables(page):
 
 
 def test_it_needs_nothing_else(page):
-    assert not re.search(r"https?:|src=|href=|url\(|@import|<script|<link", page)
+    outside = re.search(
+        r"https?:|src=(?!\"data:image/png;base64,)|href=|url\(|@import|<script", page
+    )
+    assert not outside, outside
+    assert "<link" not in page
     assert "prefers-color-scheme: dark" in page
     assert "a<b>" not in page
     assert "a&lt;b&gt;&amp;c" in page
+
+
+def test_it_shows_what_was_found_out(page):
+    assert "Of 27 examples of &#x27;test&#x27;, 3 are mistaken." in page
+    assert 'title="a&lt;b&gt; taken for b: 1"' in page
+    assert "Their numbers in the split: 5, 17." in page
+    for text in ("1.00e-02", "5.00e-02", "1.25e-01", "Accuracy between 80.00% and 90.00%"):
+        assert text in page
+    assert "Not measured: block 3: no &lt;transform&gt;." in page
+    assert page.count("<img") == 2
+
+
+def test_it_tells_where_the_time_went(page):
+    rows = re.findall(r"<tr><td>([^<]*)</td><td>([\d.]*)</td><td>([\d.%]*)</td></tr>", page)
+    assert ("steps", "12.0", "60.00%") in rows
+    assert ("together", "20.0", "") in rows
+
+
+def test_many_classes_are_a_list_of_confusions(findings):
+    matrix = 10 * np.eye(40, dtype=int)
+    matrix[3, 7] = 4
+    found = dataclasses.replace(findings, names=tuple(map(str, range(40))), confusion=matrix)
+    page = findings_sections(found)
+    assert "<td>3</td><td>7</td><td>4</td>" in page
+    assert "true / predicted" not in page
 
 
 def test_marks_stand_where_their_values_are():
