@@ -1,0 +1,106 @@
+"""What the runner adds to the bare training step: batches, logs, checkpoints, metrics in files.
+
+By turns, a number of bare steps (one compiled step after another on the same batch, each awaited
+while the next is started) and as many of the runner's training loop, which ends with a log and a
+checkpoint. A round's ratio is that of the times a step, with a hundredth of a log and a thousandth
+of a checkpoint added to the loop's, as by default. Machines are noisy: the median of many short
+rounds says most.
+
+Usage: python tools/benchmark_runner.py [--steps 20] [--rounds 15] [--model NAME] [--batch 32]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from spin_train import loop as loop_module
+from spin_train.checkpoints import Checkpoints
+from spin_train.configuration import complete_config
+from spin_train.experiment import make_experiment
+from spin_train.loop import Listeners, TrainingLoop
+from spin_train.metrics import MetricWriter
+from spin_train.progress import Progress
+from spin_train.sharding import shard_batch
+from spin_train.step import make_train_step
+
+
+def main() -> None:
+    """Measures and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--model", default="spin_classifier_6_layers")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--resolution", type=int, default=64)
+    arguments = parser.parse_args()
+    config = {
+        "model_name": arguments.model,
+        "dataset": "digits/rotated",
+        "dataset_options": {"resolution": arguments.resolution},
+        "combine_train_val_and_eval_on_test": True,
+        "per_device_batch_size": arguments.batch,
+        "num_train_steps": arguments.steps,
+        "checkpoint_every_steps": arguments.steps,
+        "log_loss_every_steps": arguments.steps,
+    }
+    experiment = make_experiment(complete_config(config))
+    step = make_train_step(experiment.parts, experiment.task, experiment.optimizer, experiment.mesh)
+    constants = experiment.constants()
+    batch = shard_batch(next(experiment.train_batches(0)), experiment.mesh)
+    pipeline = experiment.device_pipeline()
+
+    def bare() -> float:
+        state = experiment.initial_state()
+        state, scores = step(state, constants, batch, pipeline)
+        jax.block_until_ready(scores)
+        began = time.perf_counter()
+        for _ in range(arguments.steps - 1):
+            before = scores
+            state, scores = step(state, constants, batch, pipeline)
+            jax.block_until_ready(before)
+        jax.block_until_ready(scores)
+        return (time.perf_counter() - began) / (arguments.steps - 1)
+
+    def runner(workdir: Path) -> tuple[float, dict[str, float]]:
+        with (
+            Checkpoints(workdir) as checkpoints,
+            MetricWriter(workdir, 0) as writer,
+            Progress(0, arguments.steps) as progress,
+        ):
+            listeners = Listeners(workdir, checkpoints, None, writer, progress)
+            loop = TrainingLoop(experiment, listeners, {})
+            loop.run(experiment.initial_state(), 0)
+        (seconds,) = (r for r in writer.history if "seconds_steps" in r)
+        parts = {name: seconds[f"seconds_{name}"] for name in ("steps", "logging", "saving")}
+        whole = parts["steps"] / (arguments.steps - 1)
+        return whole + parts["logging"] / 100 + parts["saving"] / 1000, parts
+
+    loop_module.make_train_step = lambda *args, **options: step  # compiled once for all rounds
+    bare()
+    ratios: list[float] = []
+    for number in range(arguments.rounds):
+        # Who is first alternates: a machine that slows down favours nobody.
+        with tempfile.TemporaryDirectory() as folder:
+            if number % 2:
+                (with_runner, parts), alone = runner(Path(folder)), bare()
+            else:
+                alone, (with_runner, parts) = bare(), runner(Path(folder))
+        ratios.append(with_runner / alone)
+        print(
+            f"bare {1e3 * alone:7.1f} ms   runner {1e3 * with_runner:7.1f} ms   "
+            f"ratio {ratios[-1]:.3f}   a log {1e3 * parts['logging']:.1f} ms, "
+            f"a checkpoint {1e3 * parts['saving']:.1f} ms",
+            flush=True,
+        )
+    low, middle, high = np.percentile(ratios, (25, 50, 75))
+    print(f"ratio: median {middle:.3f}, quartiles {low:.3f} and {high:.3f}")
+
+
+if __name__ == "__main__":
+    main()
