@@ -1,6 +1,7 @@
 """A whole run, on a plugin's small model and data: what it leaves, and that it learns."""
 
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -72,6 +73,17 @@ def test_it_learns(config, tmp_path):
     assert spin_train.evaluate(tmp_path) == summary["test"]
     elsewhere = spin_train.evaluate(tmp_path, dataset="tiny_spheres/dark", split="validation")
     assert elsewhere["accuracy"] < 0.5
+
+
+def test_a_linen_model_trains_and_goes_on_exactly(config, tmp_path, final_state):
+    config.model_name, config.model_options = "tiny_spheres_linen", {}
+    config.update({"log_loss_every_steps": 1, "num_train_steps": 4, "checkpoint_every_steps": 2})
+    whole = spin_train.train(config, tmp_path)
+    state = final_state(tmp_path)
+    assert np.any(state.batch_stats["net"]["BatchNorm_0"]["mean"])
+    shutil.rmtree(tmp_path / "checkpoints" / "4")  # as if it had been stopped after step 2
+    assert spin_train.train(config, tmp_path)["validation"] == whole["validation"]
+    jax.tree.map(np.testing.assert_array_equal, final_state(tmp_path), state)
 
 
 def test_fields_of_several_spins_train(config, tmp_path):

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
+from flax import linen, nnx
 
 import spin_registry as sr
 from sphere_transforms import EquiangularGrid
@@ -71,3 +71,28 @@ def _source(kind, shape, size, num_classes, seed):
         noise = random.normal(size=(size, *shape, 2, 2)).astype(np.float32)
         fields["spin_1"] = noise.view(np.complex64)[..., 0]
     return ArraySource(fields, labels)
+
+
+class LinenNet(linen.Module):
+    """Dense layers, batch norm and dropout, in Linen."""
+
+    num_classes: int
+
+    @linen.compact
+    def __call__(self, field, *, train):
+        x = linen.Dense(6)(field[0])
+        x = jnp.tanh(linen.BatchNorm(use_running_average=not train, momentum=0.9)(x))
+        x = linen.Dropout(0.1, deterministic=not train)(x)
+        return linen.Dense(self.num_classes)(x.mean(axis=(1, 2)))
+
+
+class BridgedNet(nnx.Module):
+    """The same as an NNX module."""
+
+    def __init__(self, input, output, *, rngs):
+        self.net = nnx.bridge.ToNNX(LinenNet(output.num_classes), rngs=rngs)
+        example = {s: jnp.zeros((1, *input.grid.shape, n)) for s, n in input.channels.items()}
+        nnx.bridge.lazy_init(self.net, example, train=False)
+
+    def __call__(self, field, *, train=False):
+        return self.net(field, train=train, mutable=["batch_stats"] if train else False)

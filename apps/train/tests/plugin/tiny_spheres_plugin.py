@@ -7,7 +7,10 @@ _KINDS = ("bytes", "spins", "dark", "three_classes", "dense", "no_test", "not_do
 
 @sr.hookimpl
 def register_models():
-    return [sr.ModelEntry("tiny_spheres_net", "tiny_spheres:TinyNet", summary="for tests")]
+    return [
+        sr.ModelEntry("tiny_spheres_net", "tiny_spheres:TinyNet", summary="for tests"),
+        sr.ModelEntry("tiny_spheres_linen", "tiny_spheres:BridgedNet", summary="Linen's, bridged"),
+    ]
 
 
 @sr.hookimpl

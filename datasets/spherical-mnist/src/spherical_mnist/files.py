@@ -61,7 +61,9 @@ def read_mnist(
         target = Path(download_dir) / "mnist"
         paths = {
             name: _download(name, md5[name], target, mirrors)
-            for name in tqdm(md5, desc="Downloading MNIST", unit=" files", leave=False)
+            for name in tqdm(
+                md5, desc="Downloading MNIST", unit=" files", leave=False, disable=None
+            )
         }
     return {"train": _read_pair("train", paths, md5), "test": _read_pair("t10k", paths, md5)}
 

@@ -157,7 +157,7 @@ def _read_all(source: RandomAccessSource, name: str) -> ArraySource:
             )
         target[chunk] = array
 
-    with tqdm(total=size, desc=f"Reading {name}", unit=" examples") as progress:
+    with tqdm(total=size, desc=f"Reading {name}", unit=" examples", disable=None) as progress:
         for start in range(0, size, _RECORDS_AT_A_TIME):
             chunk = slice(start, min(start + _RECORDS_AT_A_TIME, size))
             batch = read_batch(source, np.arange(chunk.start, chunk.stop))

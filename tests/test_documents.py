@@ -1,0 +1,49 @@
+"""The pages in docs/: their Python runs, and what they point to is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def blocks(page):
+    return re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+
+
+def test_the_training_loop_of_ones_own_learns(capsys):
+    (code,) = (block for block in blocks("plugins.md") if "train_step" in block)
+    namespace = {}
+    exec(compile(code, "docs/plugins.md", "exec"), namespace)
+    losses = namespace["losses"]
+    assert losses[-1] < 0.9 * losses[0]
+    assert capsys.readouterr().out.startswith("loss ")
+
+
+def test_the_linen_model_is_called_like_any_other():
+    import jax.numpy as jnp
+    from flax import nnx
+
+    import sphere_transforms as st
+    import spin_registry as sr
+
+    (code,) = (block for block in blocks("plugins.md") if "ToNNX" in block)
+    namespace = {}
+    exec(compile(code, "docs/plugins.md", "exec"), namespace)
+    grid = st.EquiangularGrid(8)
+    model = namespace["LinenNet"](sr.FieldSpec(grid, {0: 1}), sr.ClassSpec(3), rngs=nnx.Rngs(0))
+    images = {0: jnp.ones((2, *grid.shape, 1))}
+    before = nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
+    assert model(images, train=True).shape == (2, 3)
+    after = nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
+    assert not jnp.array_equal(
+        before["net"]["BatchNorm_0"]["mean"], after["net"]["BatchNorm_0"]["mean"]
+    )
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", (DOCS / page).read_text()):
+        if not target.startswith("http"):
+            assert (DOCS / target).exists(), target
