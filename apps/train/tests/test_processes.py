@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -244,3 +245,25 @@ def test_words_of_the_command_line_come_before_the_environment():
 def test_launches_that_make_no_sense(launch, environment, message):
     with pytest.raises(spin_train.UserError, match=re.escape(message)):
         launch.completed(environment)
+
+
+def test_a_signal_to_one_process_ends_both_after_the_same_step(words, tmp_path, start):
+    """They agree every ten steps; the second process hears of it from the first."""
+    address = free_address()
+    words = [*words, "--config.num_train_steps=100000", "--config.checkpoint_every_steps=100000"]
+    words += ["--config.per_device_batch_size=8", "--config.eval_every_steps=100000"]
+    words += ["--config.log_loss_every_steps=10", "--coordinator", address, "--num_processes", "2"]
+    first, second = (
+        start("--workdir", str(tmp_path), *words, "--process_id", str(index)) for index in range(2)
+    )
+    for line in first.stdout:
+        if line.startswith("[20]"):
+            break
+    second.send_signal(signal.SIGTERM)
+    outputs = [process.communicate(timeout=60)[0] for process in (first, second)]
+    assert [first.returncode, second.returncode] == [128 + signal.SIGTERM] * 2, outputs
+    (step,) = (int(path.name) for path in (tmp_path / "checkpoints").iterdir())
+    assert step % 10 == 0
+    assert f"stopped by SIGTERM after step {step}, which is saved" in outputs[0]
+    # One voice is enough.
+    assert "stopped by" not in outputs[1]

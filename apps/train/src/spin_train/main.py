@@ -24,14 +24,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         # Not above: `--help` and misspelled keys need no JAX.
         from spin_train.interruption import Interrupted
-        from spin_train.processes import join_processes
+        from spin_train.processes import is_first_process, join_processes
         from spin_train.training import train
 
         join_processes(command.launch)
         try:
             train(command.config, command.workdir)
         except Interrupted as end:
-            print(f"spin-train: {end}", file=sys.stderr)
+            if is_first_process():
+                print(f"spin-train: {end}", file=sys.stderr)
             return 128 + end.signal
     except UserError as error:
         return fail(error)
