@@ -128,6 +128,7 @@ def _rotations(rotations: Rotations) -> str:
             [Line("accuracy", curve, has_dots=True)],
             x_label="angle in degrees, about a random axis",
             y_label="accuracy",
+            includes=(0.0, 1.0),  # what is flat is to look flat
         )
     ]
     rows: list[Sequence[object]] = []

@@ -71,7 +71,13 @@ class Axis:
 
 
 def line_chart(
-    title: str, lines: Sequence[Line], *, x_label: str, y_label: str, logarithmic: bool = False
+    title: str,
+    lines: Sequence[Line],
+    *,
+    x_label: str,
+    y_label: str,
+    logarithmic: bool = False,
+    includes: Sequence[float] = (),
 ) -> str:
     """Draws lines over common axes.
 
@@ -82,6 +88,7 @@ def line_chart(
       y_label: name of the vertical axis, with its unit if it has one.
       logarithmic: whether the vertical axis may be logarithmic: it is where all values are
         positive and span more than a factor of 20.
+      includes: values that the vertical axis shows in any case.
 
     Returns:
       An `<svg>` element; empty text if no line has a point. The page must hold `CHART_STYLE` and
@@ -96,6 +103,7 @@ def line_chart(
     x_axis = linear_axis(min(0.0, *xs), max(xs), _LEFT, _WIDTH - _RIGHT, snap=False)
     spans_decades = min(ys) > 0 and max(ys) > 20 * min(ys)
     make_axis = logarithmic_axis if logarithmic and spans_decades else linear_axis
+    ys += includes
     y_axis = make_axis(min(ys), max(ys), _HEIGHT - _BOTTOM, _TOP)
     parts = [
         f'<svg class="chart" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" '
