@@ -23,6 +23,7 @@ from spin_train import loop as loop_module
 from spin_train.checkpoints import Checkpoints
 from spin_train.configuration import complete_config
 from spin_train.experiment import make_experiment
+from spin_train.interruption import Interruption
 from spin_train.loop import Listeners, TrainingLoop
 from spin_train.metrics import MetricWriter
 from spin_train.progress import Progress
@@ -72,8 +73,9 @@ def main() -> None:
             Checkpoints(workdir) as checkpoints,
             MetricWriter(workdir, 0) as writer,
             Progress(0, arguments.steps) as progress,
+            Interruption() as interruption,
         ):
-            listeners = Listeners(workdir, checkpoints, None, writer, progress)
+            listeners = Listeners(workdir, checkpoints, None, writer, progress, interruption)
             loop = TrainingLoop(experiment, listeners, {})
             loop.run(experiment.initial_state(), 0)
         (seconds,) = (r for r in writer.history if "seconds_steps" in r)

@@ -53,6 +53,11 @@ def test_it_shows_what_was_found_out(page):
     assert page.count("<img") == 2
 
 
+def test_names_may_hold_what_is_mathematics_elsewhere(findings):
+    names = (r"US$ \x", "A$", "c")
+    assert "<img" in findings_sections(dataclasses.replace(findings, names=names))
+
+
 def test_it_tells_where_the_time_went(page):
     rows = re.findall(r"<tr><td>([^<]*)</td><td>([\d.]*)</td><td>([\d.%]*)</td></tr>", page)
     assert ("steps", "12.0", "60.00%") in rows

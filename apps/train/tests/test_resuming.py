@@ -2,17 +2,22 @@
 
 import random
 import re
+import shlex
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import filelock
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import spin_train
-from spin_train import loop
+from spin_train import loop, training
 from spin_train.checkpoints import Checkpoints
 from spin_train.experiment import make_experiment
 from spin_train.interruption import Interrupted, Interruption
@@ -250,7 +255,7 @@ def test_the_best_state_is_kept_beside_the_last(config, tmp_path, monkeypatch):
     )
     config.eval_every_steps = 2
     spin_train.train(config, tmp_path)
-    assert checkpoints_in(tmp_path / "best") == [4]  # the first of the two
+    assert checkpoints_in(tmp_path / "best") == [2, 4]  # of equal ones the first
     assert checkpoints_in(tmp_path / "checkpoints") == [6, 8]
 
 
@@ -272,12 +277,130 @@ def test_what_is_not_finite_is_never_saved(config, tmp_path, monkeypatch, bad):
         return step
 
     monkeypatch.setattr(loop, "make_train_step", make_spoiling_step)
-    said = "the loss is nan at step 6" if bad == "loss" else "no longer finite after step 5"
+    said = "the loss is nan at step 6" if bad == "loss" else "are not finite after step 5"
     with pytest.raises(spin_train.UserError, match=said):
         spin_train.train(config, tmp_path)
     assert checkpoints_in(tmp_path / "checkpoints") == ([3] if bad == "loss" else [])
     monkeypatch.undo()
     assert np.isfinite(spin_train.train(config, tmp_path)["validation"]["eval_loss"])
+
+
+def test_a_best_state_that_is_made_anew_is_forgotten_first(config, tmp_path, monkeypatch):
+    """The best came after the checkpoint that is gone back to; made anew, it may do worse."""
+    accuracies = iter([0.1, 0.2, 0.3, 0.4, 0.05])
+    monkeypatch.setattr(
+        loop, "evaluate_source", lambda *args: {"accuracy": next(accuracies), "eval_loss": 1.0}
+    )
+    config.eval_every_steps = 2
+    spin_train.train(config, tmp_path)
+    assert checkpoints_in(tmp_path / "best") == [6, 8]
+    _truncate(tmp_path / "checkpoints" / "8")
+    spin_train.train(config, tmp_path)
+    assert checkpoints_in(tmp_path / "best") == [6]
+
+
+def test_where_the_best_state_is_lost_the_next_one_is_kept(config, tmp_path, monkeypatch):
+    accuracies = iter([0.5, 0.1, 0.1, 0.1, 0.1])
+    monkeypatch.setattr(
+        loop, "evaluate_source", lambda *args: {"accuracy": next(accuracies), "eval_loss": 1.0}
+    )
+    config.eval_every_steps = 2
+    spin_train.train(config, tmp_path)
+    assert checkpoints_in(tmp_path / "best") == [2]
+    shutil.rmtree(tmp_path / "best" / "2")
+    _truncate(tmp_path / "checkpoints" / "8")
+    spin_train.train(config, tmp_path)
+    assert checkpoints_in(tmp_path / "best") == [8]
+
+
+def test_a_signal_in_the_report_ends_it_and_loses_nothing(config, tmp_path, monkeypatch):
+    config.report_examples = 4
+
+    def raise_signal(*args):
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(training, "find_out", raise_signal)
+    with pytest.raises(Interrupted, match="stopped by SIGTERM after step 8, which is saved"):
+        spin_train.train(config, tmp_path)
+    monkeypatch.undo()
+    assert (tmp_path / "summary.json").exists()
+    assert spin_train.train(config, tmp_path)["num_train_steps"] == 8
+    assert (tmp_path / "report.html").exists()
+
+
+def test_sigterm_may_come_twice(config, tmp_path):
+    """Schedulers send it more than once; the step is saved all the same."""
+    with Interruption() as interruption:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert interruption.asked_at(1) == signal.SIGTERM
+
+
+def test_a_report_that_fails_fails_no_run(config, tmp_path, monkeypatch, capsys):
+    def fail(*args):
+        raise NotImplementedError("no <features>")
+
+    config.report_examples = 4
+    monkeypatch.setattr(training, "find_out", fail)
+    spin_train.train(config, tmp_path)
+    said = "not be looked at: NotImplementedError: no <features>"
+    assert said in capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text()
+    assert "was not looked at: NotImplementedError: no &lt;features&gt;" in page
+
+
+def test_two_trainings_in_one_directory_are_refused(config, tmp_path):
+    lock = filelock.FileLock(tmp_path / ".lock")
+    with lock, pytest.raises(spin_train.UserError, match="another training is at work in"):
+        spin_train.train(config, tmp_path)
+    config.num_train_steps = 1
+    spin_train.train(config, tmp_path)
+
+
+def test_checkpoints_of_an_unknown_configuration_are_refused(config, tmp_path):
+    spin_train.train(config, tmp_path)
+    written = (tmp_path / "config.json").read_text()
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(spin_train.UserError, match=r"has checkpoints but no config\.json"):
+        spin_train.train(config, tmp_path)
+    for bad in ("0", '"eight"'):
+        text = written.replace('"global_batch_size": 16', f'"global_batch_size": {bad}')
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(spin_train.UserError, match="expected a positive integer"):
+            spin_train.train(config, tmp_path)
+
+
+def test_a_full_disk_is_one_line_and_what_was_saved_remains(config, words, tmp_path, start):
+    """A limit on the size of files stands for it."""
+    spin_train.train(config, tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints" / "8")
+    command = [sys.executable, "-m", "spin_train", "--workdir", str(tmp_path), *words]
+    limited = f"ulimit -f 2; exec {shlex.join(command)}"
+    finished = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
+    assert finished.returncode == 2, finished.stderr
+    # What Orbax logs comes before.
+    last = finished.stderr.splitlines()[-1]
+    assert last.startswith("spin-train: a checkpoint cannot be written to"), finished.stderr
+    assert checkpoints_in_whole(tmp_path / "checkpoints") == [6]
+
+
+def checkpoints_in_whole(folder):
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+
+
+def test_lines_that_are_no_records_are_passed_over(config, tmp_path):
+    (tmp_path / "metrics.jsonl").write_bytes(
+        b'5\n[1]\n{"loss": 1}\n\xff\xfe\n{"step": 1, "loss": null}\n{"step": 2, "lo'
+    )
+    (record,) = read_metrics(tmp_path)
+    assert record["step"] == 1
+    assert np.isnan(record["loss"])
+
+
+def test_profiling_beyond_the_end_is_said(config, tmp_path, capsys):
+    config.profile_steps = "7:9"
+    spin_train.train(config, tmp_path)
+    assert "note: profile_steps 7:9 go beyond the last step, 8" in capsys.readouterr().out
 
 
 def test_chosen_steps_are_profiled(config, tmp_path):

@@ -122,6 +122,11 @@ def test_images_are_labelled_as_records_are(run, weights, digits, tmp_path, caps
     bright = json.loads(capsys.readouterr().out)
     assert predict.main([*words, "--invert", str(tmp_path / "ink.png")]) == 0
     ink = json.loads(capsys.readouterr().out)
+    clear = np.zeros((8, 8, 4), np.uint8)
+    clear[..., 3] = drawn  # black ink on nothing
+    Image.fromarray(clear).save(tmp_path / "clear.png")
+    assert predict.main([*words, "--invert", str(tmp_path / "clear.png")]) == 0
+    assert json.loads(capsys.readouterr().out)["probabilities"] == ink["probabilities"]
     assert bright["probabilities"] == ink["probabilities"]
     assert sum(bright["probabilities"].values()) == pytest.approx(1)
     assert next(iter(bright["probabilities"])) == bright["class"]
@@ -193,6 +198,27 @@ def test_fine_tuning_for_other_classes_begins_with_a_new_head(run, weights, tmp_
     assert (
         "but for these, which begin anew: params.head.bias has shape (3,), the file's (10,)" in said
     )
+
+
+def test_a_fine_tuning_goes_on_without_the_file(run, weights, tmp_path):
+    config = read_config(run)
+    own = tmp_path / "copied.safetensors"
+    own.write_bytes(weights.read_bytes())
+    config.update({"initial_weights": str(own), "num_train_steps": 1, "report_examples": 0})
+    spin_train.train(config, tmp_path / "run")
+    own.unlink()
+    spin_train.train(config, tmp_path / "run")
+    with pytest.raises(spin_train.UserError, match="no file of weights"):
+        spin_train.train(config, tmp_path / "other")
+
+
+def test_evaluation_needs_the_split_that_is_asked_for_alone(config, tmp_path):
+    config.combine_train_val_and_eval_on_test = True
+    config.num_train_steps = 1
+    spin_train.train(config, tmp_path)
+    assert spin_train.evaluate(tmp_path, "tiny_spheres/no_test", "validation")
+    with pytest.raises(spin_train.UserError, match="no split 'test'"):
+        spin_train.evaluate(tmp_path, "tiny_spheres/no_test")
 
 
 def test_weights_of_another_model_are_refused(run, weights):

@@ -1,9 +1,10 @@
 """Checkpoints: written in the background, restored to any number of devices."""
 
+import contextlib
 import copy
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -61,8 +62,13 @@ class Checkpoints:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._manager.wait_until_finished()
-        self._manager.close()
+        try:
+            self.wait()
+        except WorkdirError:
+            if error is None:  # else what was raised first says more
+                raise
+        finally:
+            self._manager.close()
 
     def save(self, state: TrainState, notes: Mapping[str, Any] | None = None) -> None:
         """Starts to write a state, which may be donated as soon as this returns.
@@ -74,29 +80,36 @@ class Checkpoints:
           notes: what else belongs to this step, as JSON holds it.
 
         Raises:
-          DivergedError: if the parameters are not finite; nothing is written then, and the last
-            good checkpoint stays.
+          DivergedError: if the state is not finite; nothing is written then, and the last good
+            checkpoint stays.
+          WorkdirError: if it cannot be written.
         """
         step = int(state.step)
         if step == self.latest_step:
             return
-        if not bool(_all_finite(state.params)):
+        if not bool(_all_finite(state)):
             raise DivergedError(
-                f"the parameters are no longer finite after step {step}: lower "
+                f"the parameters, or what belongs to them, are not finite after step {step}: lower "
                 "--config.learning_rate, or set --config.gradient_clip_norm"
             )
         # A copy, in depth: it is written in the background, while the caller's goes on changing.
         written = copy.deepcopy(dict(notes or {})) | {"checksum": _checksum(state)}
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                **{
-                    _STATE: ocp.args.StandardSave(_named(state)),
-                    _NOTES: ocp.args.JsonSave(written),
-                }
-            ),
-        )
+        items = {
+            _STATE: ocp.args.StandardSave(_named(state)),
+            _NOTES: ocp.args.JsonSave(written),
+        }
+        with _writing(self._folder):
+            self._manager.save(step, args=ocp.args.Composite(**items))
         self.latest_step = step
+
+    def wait(self) -> None:
+        """Waits for what is still being written.
+
+        Raises:
+          WorkdirError: if it cannot be.
+        """
+        with _writing(self._folder):
+            self._manager.wait_until_finished()
 
     def restore_latest(
         self,
@@ -188,6 +201,18 @@ class Checkpoints:
                 (self._folder / str(step)).rename(aside / f"{self._folder.name}_{step}_{number}")
         largest_of_all(0)  # the others wait until the folder is tidy
         self._manager.reload()
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turns what the file system, or Orbax for it, raises into one line."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WorkdirError(
+            f"a checkpoint cannot be written to {folder} ({_one_line(error)}): make room there, "
+            "and the same command goes on from the checkpoint before"
+        ) from error
 
 
 @jax.jit

@@ -183,7 +183,7 @@ def _check_ranges(config: ml_collections.ConfigDict) -> None:
         "report_examples",
     ):
         if not config[key] >= 0:  # so that nan is refused, too
-            raise ConfigurationError(f"{key} must not be negative, got {config[key]}")
+            raise ConfigurationError(f"{key} must be 0 or more, got {config[key]}")
     if config.per_device_batch_size % config.gradient_accumulation_steps:
         raise ConfigurationError(
             f"gradient_accumulation_steps is {config.gradient_accumulation_steps}, which does not "

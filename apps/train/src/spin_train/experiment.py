@@ -189,8 +189,8 @@ def make_experiment(
       global_batch_size: examples per step; None for `per_device_batch_size` on each device.
 
     Raises:
-      DatasetError: if a dataset is unknown or cannot be built, has no task or lacks a split, or
-        the one to evaluate on has other inputs or outputs than the one to train on.
+      DatasetError: if a dataset is unknown or cannot be built, has no task, or the one to evaluate
+        on has other inputs or outputs than the one to train on.
       ModelError: if the model is unknown or cannot be built.
     """
     dataset = load_dataset(config, config.dataset)
@@ -200,7 +200,7 @@ def make_experiment(
         check_same_specs(config.dataset, dataset, config.eval_dataset, eval_dataset)
     mesh = data_mesh()
     parts, remarks = with_weights(build_model(config, dataset), config.initial_weights)
-    experiment = Experiment(
+    return Experiment(
         config=config,
         dataset=dataset,
         eval_dataset=eval_dataset,
@@ -210,9 +210,18 @@ def make_experiment(
         global_batch_size=global_batch_size or config.per_device_batch_size * mesh.size,
         remarks=remarks,
     )
-    _ = experiment.train_source  # A missing split is an error now, not after an hour.
-    split_of(eval_dataset, config.eval_dataset or config.dataset, experiment.final_split)
-    return experiment
+
+
+def check_final_split(experiment: Experiment) -> None:
+    """Looks for the splits that a training needs: a missing one is an error now, not in an hour.
+
+    Raises:
+      DatasetError: if a split is missing.
+    """
+    config = experiment.config
+    _ = experiment.train_source
+    name = config.eval_dataset or config.dataset
+    split_of(experiment.eval_dataset, name, experiment.final_split)
 
 
 def load_dataset(config: ml_collections.ConfigDict, name: str) -> spin_data.Dataset:

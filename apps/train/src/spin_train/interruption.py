@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT during a training: it ends after the step in hand, with a checkpoint."""
+"""SIGTERM and SIGINT during a run: it ends after the step in hand, with a checkpoint."""
 
 import signal
 import threading
@@ -24,22 +24,23 @@ class Interrupted(KeyboardInterrupt):
     """
 
     def __init__(self, step: int, signal: signal.Signals) -> None:
+        where = f"after step {step}, which is saved" if step else "before the first step"
         super().__init__(
-            f"stopped by {signal.name} after step {step}, which is saved: the same command, or "
-            "call, goes on from there"
+            f"stopped by {signal.name} {where}: the same command, or call, goes on from there"
         )
         self.step = step
         self.signal = signal
 
 
 class Interruption:
-    """Notices the first signal, and leaves the next to whoever handled it before.
+    """Notices signals; the second SIGINT is left to whoever handled it before: for the impatient.
 
     A context manager. Outside the main thread, where Python allows no handlers, it notices nothing.
     """
 
     def __init__(self) -> None:
         self._noticed: signal.Signals | None = None
+        self._done_step: int | None = None
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -58,6 +59,16 @@ class Interruption:
     ) -> None:
         self._restore()
 
+    def leave_at_once(self, step: int) -> None:
+        """Lets a signal end the run wherever it is: all steps up to this one are done and saved.
+
+        Raises:
+          Interrupted: now, if there was a signal already; else from wherever it comes.
+        """
+        self._done_step = step
+        if self._noticed is not None:
+            raise Interrupted(step, self._noticed)
+
     def asked_at(self, step: int) -> signal.Signals | None:
         """Returns the signal that asks for an end after this step, the same in all processes."""
         if jax.process_count() == 1:
@@ -68,11 +79,20 @@ class Interruption:
         return signal.Signals(number) if number else None
 
     def _notice(self, number: int, frame: FrameType | None) -> None:
-        self._noticed = signal.Signals(number)
-        self._restore()  # a second Ctrl-C is for the impatient
+        if self._noticed is None:
+            self._noticed = signal.Signals(number)
+        if self._done_step is not None:
+            raise Interrupted(self._done_step, self._noticed)
+        if number == signal.SIGINT:
+            # Not SIGTERM's: schedulers send it more than once, and mpirun after a SIGINT.
+            self._put_back(signal.SIGINT)
 
     def _restore(self) -> None:
-        for number, handler in self._before.items():
+        for number in list(self._before):
+            self._put_back(number)
+
+    def _put_back(self, number: signal.Signals) -> None:
+        if number in self._before:
+            handler = self._before.pop(number)
             # None: it was not installed from Python, and cannot be put back from there.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        self._before.clear()

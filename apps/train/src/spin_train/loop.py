@@ -35,6 +35,7 @@ class Listeners:
       best: where the state goes that did best on the validation split; None if it is not looked at.
       writer: where metrics go.
       progress: what a person sees.
+      interruption: notices signals.
     """
 
     workdir: Path
@@ -42,6 +43,7 @@ class Listeners:
     best: Checkpoints | None
     writer: MetricWriter
     progress: Progress
+    interruption: Interruption
 
 
 class TrainingLoop:
@@ -73,24 +75,44 @@ class TrainingLoop:
         if first_step >= self._experiment.num_train_steps:
             return state
         with (
-            Interruption() as interruption,
             contextlib.closing(self._experiment.train_batches(first_step)) as batches,
             _Profiler(self._experiment, self._to.workdir) as profiler,
         ):
             if first_step and self._lacks_evaluation(first_step):
-                self._evaluate_while_training(state, interruption)
-            return self._run(state, first_step, batches, interruption, profiler)
+                self._evaluate_while_training(state)
+            return self._run(state, first_step, batches, profiler)
 
     def evaluate(self, state: TrainState, split: str) -> dict[str, float]:
-        """Evaluates on a split, writes the result and returns it."""
-        return self._evaluate(state, split, None)
+        """Evaluates on a split, writes the result and returns it.
+
+        Raises:
+          Interrupted: if a signal asks for an end; the state is saved.
+        """
+        step = int(state.step)
+
+        def after_batch(number: int) -> None:
+            asked = self._to.interruption.asked_at(number)
+            if asked:
+                self._save(state)
+                raise Interrupted(step, asked)
+
+        source = self._experiment.eval_dataset.splits[split]
+        metrics = evaluate_source(
+            self._experiment, self._eval_step, state, self._constants, source, after_batch
+        )
+        self._to.writer.write(step, metrics, split)
+        self._to.progress.evaluation(step, metrics, split)
+        best = self._to.best
+        # Where a fall back left none, the next will do: some state is better than none.
+        if best is not None and (self._best_so_far() == step or best.latest_step is None):
+            best.save(state)
+        return metrics
 
     def _run(
         self,
         state: TrainState,
         first_step: int,
         batches: Iterator[spin_data.Batch],
-        interruption: Interruption,
         profiler: "_Profiler",
     ) -> TrainState:
         experiment, config = self._experiment, self._experiment.config
@@ -122,7 +144,7 @@ class TrainingLoop:
             timer.step_done()
             self._to.progress.advance(window.latest())
 
-            asked = interruption.asked_at(step)
+            asked = self._to.interruption.asked_at(step)
             logs = step % config.log_loss_every_steps == 0 or step == last_step
             saves = step % config.checkpoint_every_steps == 0
             evaluates = self._evaluates_after(step)
@@ -140,11 +162,12 @@ class TrainingLoop:
             if asked:
                 raise Interrupted(step, asked)
             if evaluates:
-                self._evaluate_while_training(state, interruption)
+                self._evaluate_while_training(state)
             seconds.begin("steps")
             if step < last_step:
                 timer.resume()
         self._save(state)
+        self._to.checkpoints.wait()  # what comes after may be broken off at any moment
         speed = timer.overall()
         if speed is not None:
             self._to.writer.write(last_step, {"steps_per_sec": speed})
@@ -187,30 +210,9 @@ class TrainingLoop:
         is_there = best is None or self._best_so_far() != step or best.latest_step == step
         return self._evaluates_after(step) and not (done and is_there)
 
-    def _evaluate_while_training(self, state: TrainState, interruption: Interruption) -> None:
+    def _evaluate_while_training(self, state: TrainState) -> None:
         self._seconds.begin("evaluating")
-        self._evaluate(state, _WHILE_TRAINING, interruption)
-
-    def _evaluate(
-        self, state: TrainState, split: str, interruption: Interruption | None
-    ) -> dict[str, float]:
-        step = int(state.step)
-
-        def after_batch(number: int) -> None:
-            asked = interruption.asked_at(number) if interruption is not None else None
-            if asked:
-                self._save(state)
-                raise Interrupted(step, asked)
-
-        source = self._experiment.eval_dataset.splits[split]
-        metrics = evaluate_source(
-            self._experiment, self._eval_step, state, self._constants, source, after_batch
-        )
-        self._to.writer.write(step, metrics, split)
-        self._to.progress.evaluation(step, metrics, split)
-        if self._to.best is not None and self._best_so_far() == step:
-            self._to.best.save(state)
-        return metrics
+        self.evaluate(state, _WHILE_TRAINING)
 
     def _best_so_far(self) -> int | None:
         """The step that did best on the validation split: the first of those of equal accuracy."""

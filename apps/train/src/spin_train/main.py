@@ -1,5 +1,6 @@
 """The command `spin-train`."""
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -34,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             if is_first_process():
                 print(f"spin-train: {end}", file=sys.stderr)
             return 128 + end.signal
+        except KeyboardInterrupt:
+            print("spin-train: interrupted; nothing was done that is to be saved", file=sys.stderr)
+            return 128 + signal.SIGINT
     except UserError as error:
         return fail(error)
     return 0

@@ -11,7 +11,7 @@ import numpy as np
 from tensorboardX import SummaryWriter
 
 from spin_train.errors import DivergedError
-from spin_train.processes import is_first_process
+from spin_train.processes import is_first_process, largest_of_all
 
 METRICS_FILE = "metrics.jsonl"
 EVENTS_FOLDER = "tensorboard"
@@ -38,11 +38,14 @@ class MetricWriter:
         """
         self._path = workdir / METRICS_FILE
         self._events: SummaryWriter | None = None
+        if not is_first_process():
+            largest_of_all(0)  # until the first has written what all are to read
         self.history = [
             record for record in read_metrics(workdir) if record["step"] <= resumed_step
         ]
         if is_first_process():
             self._rewrite()
+            largest_of_all(0)
             self._events = SummaryWriter(str(workdir / EVENTS_FOLDER), purge_step=resumed_step + 1)
 
     def __enter__(self) -> "MetricWriter":
@@ -70,13 +73,16 @@ class MetricWriter:
             self._rewrite()
         else:
             with self._path.open("a") as file:
-                file.write(json.dumps(record) + "\n")
+                file.write(_line(record))
         for name, value in values.items():
             self._events.add_scalar(name, value, step)
         self._events.flush()
 
     def _rewrite(self) -> None:
-        self._path.write_text("".join(json.dumps(record) + "\n" for record in self.history))
+        # All at once: a run that is killed here keeps its history.
+        unfinished = self._path.with_name(self._path.name + ".tmp")
+        unfinished.write_text("".join(map(_line, self.history)))
+        unfinished.replace(self._path)
 
 
 class Window:
@@ -202,17 +208,27 @@ class Seconds:
 
 
 def read_metrics(workdir: Path) -> list[MetricRecord]:
-    """Returns the records of a run's `metrics.jsonl`; a line cut off by a crash is left out."""
+    """Returns the records of a run's `metrics.jsonl`; what a crash left of a line is left out."""
     path = workdir / METRICS_FILE
     if not path.exists():
         return []
     records = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(errors="replace").splitlines():
         try:
-            records.append(json.loads(line))
+            record = json.loads(line)
         except json.JSONDecodeError:
             continue
+        if isinstance(record, dict) and isinstance(record.get("step"), int):
+            records.append({k: math.nan if v is None else v for k, v in record.items()})
     return records
+
+
+def _line(record: MetricRecord) -> str:
+    """A record as JSON, which has no numbers that are not finite: null stands for them."""
+    finite = {
+        k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()
+    }
+    return json.dumps(finite) + "\n"
 
 
 def _place(record: MetricRecord) -> tuple[Any, ...]:

@@ -41,7 +41,7 @@ class Prediction:
 
 def predict(
     model: TrainedModel,
-    images: Sequence[str | Path],
+    images: Sequence[str | Path] | str | Path,
     *,
     projection: str = "auto",
     inverted: bool = False,
@@ -50,7 +50,7 @@ def predict(
 
     Args:
       model: as `model_of_run` or `model_of_weights` returns it; of spin 0, one channel or three.
-      images: files.
+      images: files, or one.
       projection: "image": flat, projected as spherical MNIST is; "panorama": equirectangular;
         "auto": a panorama if it is twice as wide as high.
       inverted: dark becomes bright first, for what is drawn in ink.
@@ -59,6 +59,8 @@ def predict(
       ModelError: if the model takes other fields.
       DatasetError: if an image cannot be read.
     """
+    if isinstance(images, str | Path):
+        images = [images]
     channels = dict(model.input.channels)
     if tuple(channels) != (0,) or channels[0] not in (1, 3):
         raise ModelError(
@@ -71,7 +73,7 @@ def predict(
         with as_user_error(DatasetError, "cannot read the image", ValueError, OSError):
             grid = model.input.grid
             if _is_panorama(path, projection):
-                values = spin_data.read_panorama(path, grid, grayscale=grayscale)
+                values = spin_data.read_panorama(path, grid, grayscale=grayscale, inverted=inverted)
             else:
                 values = spin_data.read_image(path, grid, grayscale=grayscale, inverted=inverted)
             fields.append(np.rint(values).astype(np.uint8))  # as records are

@@ -30,6 +30,8 @@ def join_processes(launch: Launch | None = None) -> None:
             num_processes=launch.num_processes,
             process_id=launch.process_id,
             local_device_ids=launch.local_device,
+            # The first process writes the report while the others have done.
+            shutdown_timeout_seconds=3600,
         )
         # Their first exchange sets up connections, for which none waits long: they meet now, while
         # they are at the same place, and not after compilations that end at different times.

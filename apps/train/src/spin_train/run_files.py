@@ -1,17 +1,21 @@
 """The small files of a working directory: the configuration and the summary."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import filelock
 import ml_collections
 
 from spin_train.configuration import as_plain_dict, complete_config
 from spin_train.errors import WorkdirError, as_user_error
-from spin_train.processes import is_first_process
+from spin_train.processes import is_first_process, largest_of_all
 
 CONFIG_FILE = "config.json"
 SUMMARY_FILE = "summary.json"
+LOCK_FILE = ".lock"
 
 # How often a run logs, evaluates and saves may change in mid-run, and how it reads its records. The
 # batch size per device follows the number of devices: what is kept is the global batch.
@@ -59,15 +63,59 @@ def global_batch_size(workdir: Path, config: ml_collections.ConfigDict, device_c
     return there
 
 
-def claim_workdir(workdir: Path, config: ml_collections.ConfigDict, global_batch_size: int) -> None:
-    """Makes the directory this run's, and writes the configuration there.
+def has_checkpoints(workdir: Path) -> bool:
+    """Returns whether a run in the directory has saved anything."""
+    folder = workdir / "checkpoints"
+    return folder.is_dir() and any(path.name.isdecimal() for path in folder.iterdir())
+
+
+@contextlib.contextmanager
+def claimed_workdir(
+    workdir: Path, config: ml_collections.ConfigDict, global_batch_size: int
+) -> Iterator[None]:
+    """Makes the directory this run's while the context lasts, and writes the configuration there.
 
     Raises:
-      WorkdirError: if it cannot be written to, or holds a run of another configuration.
+      WorkdirError: if it cannot be written to, another run is at work there, or it holds a run of
+        another configuration, or of one that is not known.
     """
+    lock = filelock.FileLock(workdir / LOCK_FILE)
+    error: WorkdirError | None = None
+    if is_first_process():
+        try:
+            _lock(workdir, lock)
+        except WorkdirError as raised:
+            error = raised
+    if largest_of_all(error is not None):  # all leave, or none
+        raise error or WorkdirError(f"the first process cannot have {str(workdir)!r}; see there")
+    try:
+        _claim(workdir, config, global_batch_size)
+        yield
+    finally:
+        lock.release()
+
+
+def _lock(workdir: Path, lock: filelock.BaseFileLock) -> None:
+    with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
+        workdir.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout as error:
+            raise WorkdirError(
+                f"another training is at work in {str(workdir)!r}: wait for it, or take another "
+                "--workdir"
+            ) from error
+
+
+def _claim(workdir: Path, config: ml_collections.ConfigDict, global_batch_size: int) -> None:
     with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
         workdir.mkdir(parents=True, exist_ok=True)
         recorded = read_run(workdir) if (workdir / CONFIG_FILE).exists() else None
+        if recorded is None and has_checkpoints(workdir):
+            raise WorkdirError(
+                f"{str(workdir)!r} has checkpoints but no {CONFIG_FILE}: of which configuration "
+                "they are is not known; put it back, or take another --workdir"
+            )
     written = as_plain_dict(config)
     if recorded is not None:
         _check_same_run(workdir, recorded, config, global_batch_size)
@@ -100,7 +148,10 @@ def read_run(workdir: Path) -> tuple[ml_collections.ConfigDict, int]:
     causes = (ValueError, KeyError, TypeError, OSError)
     with as_user_error(WorkdirError, f"{str(path)!r} is not the configuration of a run", *causes):
         recorded = json.loads(path.read_text())
-        return complete_config(recorded["config"]), recorded["global_batch_size"]
+        batch_size = recorded["global_batch_size"]
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"global_batch_size is {batch_size!r}, expected a positive integer")
+        return complete_config(recorded["config"]), batch_size
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

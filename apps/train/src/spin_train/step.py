@@ -181,9 +181,12 @@ def score_gradients(
 
 
 def _in_parts(count: int, mesh: Mesh, leaf: jax.Array) -> jax.Array:
-    """From (batch, ...) to (part, batch / parts, ...), each device's share within the device."""
-    apart = leaf.reshape(mesh.size, count, -1, *leaf.shape[1:]).swapaxes(0, 1)
-    together = apart.reshape(count, -1, *leaf.shape[1:])
+    """From (batch, ...) to (part, batch / parts, ...): every count-th example is of one part.
+
+    So the parts are the same on any number of devices, and each device's share of a part comes from
+    its own share of the batch.
+    """
+    together = leaf.reshape(-1, count, *leaf.shape[1:]).swapaxes(0, 1)
     return jax.lax.with_sharding_constraint(
         together, NamedSharding(mesh, PartitionSpec(None, AXIS))
     )

@@ -8,15 +8,23 @@ import jax
 import ml_collections
 
 from spin_train.checkpoints import BEST_FOLDER, Checkpoints
-from spin_train.configuration import as_plain_dict, complete_config
-from spin_train.experiment import Experiment, make_experiment
+from spin_train.configuration import as_plain_dict, complete_config, profiled_steps
+from spin_train.errors import WorkdirError, as_user_error
+from spin_train.experiment import Experiment, check_final_split, make_experiment
+from spin_train.interruption import Interruption
 from spin_train.loop import Listeners, TrainingLoop
 from spin_train.metrics import MetricRecord, MetricWriter
 from spin_train.model_state import parameter_count
 from spin_train.processes import is_first_process
 from spin_train.progress import Progress
 from spin_train.report import Findings, find_out, write_report
-from spin_train.run_files import SUMMARY_FILE, claim_workdir, global_batch_size, write_json
+from spin_train.run_files import (
+    SUMMARY_FILE,
+    claimed_workdir,
+    global_batch_size,
+    has_checkpoints,
+    write_json,
+)
 from spin_train.step import TrainState
 
 REPORT_FILE = "report.html"
@@ -51,60 +59,87 @@ def train(
     config = complete_config(config)
     workdir = Path(workdir)
     batch_size = global_batch_size(workdir, config, jax.device_count())
-    experiment = make_experiment(config, batch_size)
-    claim_workdir(workdir, config, batch_size)
+    fresh = config
+    if has_checkpoints(workdir):
+        fresh = config.copy_and_resolve_references()
+        fresh.initial_weights = ""  # the checkpoint has what came of them
+    experiment = make_experiment(fresh, batch_size)
+    check_final_split(experiment)
 
     with contextlib.ExitStack() as stack:
+        stack.enter_context(claimed_workdir(workdir, config, batch_size))
         checkpoints = stack.enter_context(Checkpoints(workdir))
         best = None
         if experiment.final_split == "validation":
-            best = stack.enter_context(Checkpoints(workdir, BEST_FOLDER, kept=1))
+            best = stack.enter_context(Checkpoints(workdir, BEST_FOLDER))
         state = experiment.initial_state()
         notes: dict[str, Any] = {}
-        warnings: list[str] = []
+        remarks: list[str] = []
         if checkpoints.latest_step is not None:
-            state, notes = checkpoints.restore_latest(state, experiment.mesh, warnings.append)
+            state, notes = checkpoints.restore_latest(state, experiment.mesh, remarks.append)
         first_step, last_step = int(state.step), experiment.num_train_steps
         if best is not None:
             best.forget_after(first_step)
-        with (
-            MetricWriter(workdir, first_step) as writer,
-            Progress(first_step, last_step) as progress,
-        ):
-            progress.say(_headline(experiment))
-            for text in (*warnings, *(() if first_step else experiment.remarks)):
-                progress.say(f"note: {text}")
-            if first_step:
-                progress.say(
-                    f"continuing after step {first_step}"
-                    if first_step < last_step
-                    else f"all {last_step} steps are done already: evaluating only"
-                )
-            else:
-                writer.write(1, {"param_count": parameter_count(experiment.parts.params)})
-            loop = TrainingLoop(
-                experiment, Listeners(workdir, checkpoints, best, writer, progress), notes
+        writer = stack.enter_context(MetricWriter(workdir, first_step))
+        progress = stack.enter_context(Progress(first_step, last_step))
+        interruption = stack.enter_context(Interruption())
+
+        progress.say(_headline(experiment))
+        for text in (*remarks, *experiment.remarks, *_unprofiled(config, last_step)):
+            progress.say(f"note: {text}")
+        if first_step:
+            progress.say(
+                f"continuing after step {first_step}"
+                if first_step < last_step
+                else f"all {last_step} steps are done already: evaluating only"
             )
-            state = loop.run(state, first_step)
-            split = experiment.final_split
-            final = loop.evaluate(state, split)
-            summary = _summary(experiment, writer.history) | {split: final}
+        else:
+            writer.write(1, {"param_count": parameter_count(experiment.parts.params)})
+        listeners = Listeners(workdir, checkpoints, best, writer, progress, interruption)
+        loop = TrainingLoop(experiment, listeners, notes)
+        state = loop.run(state, first_step)
+        split = experiment.final_split
+        final = loop.evaluate(state, split)
+        summary = _summary(experiment, writer.history) | {split: final}
+        with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
             write_json(workdir / SUMMARY_FILE, summary)
-            if is_first_process():
-                findings = None
-                if config.report_examples:
-                    progress.say("looking at the trained model, for the report")
-                    findings = _findings(experiment, state)
-                path = workdir / REPORT_FILE
-                write_report(path, as_plain_dict(config), summary, writer.history, findings)
-                progress.say(f"report: {path}")
+        if is_first_process():
+            interruption.leave_at_once(last_step)
+            _report(experiment, config, state, workdir, summary, writer.history, progress)
     return summary
 
 
-def _findings(experiment: Experiment, state: TrainState) -> Findings:
-    split = experiment.final_split
-    source = experiment.eval_dataset.splits[split]
-    return find_out(experiment.trained(state), source, split, experiment.config.report_examples)
+def _report(
+    experiment: Experiment,
+    config: ml_collections.ConfigDict,
+    state: TrainState,
+    workdir: Path,
+    summary: dict[str, Any],
+    history: list[MetricRecord],
+    progress: Progress,
+) -> None:
+    path = workdir / REPORT_FILE
+    findings: Findings | str | None = None
+    if config.report_examples:
+        progress.say("looking at the trained model, for the report")
+        split = experiment.final_split
+        source = experiment.eval_dataset.splits[split]
+        try:
+            findings = find_out(experiment.trained(state), source, split, config.report_examples)
+        except Exception as error:
+            # Models and data are plugins', and may do anything: the run is done all the same.
+            findings = f"{type(error).__name__}: {error}"
+            progress.say(f"note: the trained model could not be looked at: {findings}")
+    with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
+        write_report(path, as_plain_dict(config), summary, history, findings)
+    progress.say(f"report: {path}")
+
+
+def _unprofiled(config: ml_collections.ConfigDict, last_step: int) -> list[str]:
+    steps = profiled_steps(config)
+    if not steps or steps[-1] <= last_step:
+        return []
+    return [f"profile_steps {config.profile_steps} go beyond the last step, {last_step}"]
 
 
 def _headline(experiment: Experiment) -> str:

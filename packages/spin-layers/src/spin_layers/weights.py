@@ -104,9 +104,12 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
             f"{os.fspath(path)!r} has format {header.get('format')!r}, expected {_FORMAT!r}: it "
             "was not written by spin_layers.write_weights, or by a newer one"
         )
-    for name in json.loads(header["complex"]):
-        arrays[name] = arrays[name][..., 0] + 1j * arrays[name][..., 1]
-    return Weights(arrays, json.loads(header["metadata"]))
+    try:
+        for name in json.loads(header["complex"]):
+            arrays[name] = arrays[name][..., 0] + 1j * arrays[name][..., 1]
+        return Weights(arrays, dict(json.loads(header["metadata"])))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ValueError(f"{os.fspath(path)!r} has a damaged header: {error!r}") from error
 
 
 def fill_weights(model: nnx.Module, weights: Weights) -> None:

@@ -124,16 +124,14 @@ def measure_rotations(
         return Rotations(count, 0, accuracy, {}, invariance, [], (remark,))
     layers = min(count, _LAYER_EXAMPLES)
     chosen = jax.tree.map(lambda values: values[:layers], (coefficients, angles))
-    errors, unmeasured = _layer_errors(model, turn, *chosen)
-    return Rotations(
-        count,
-        layers,
-        accuracy,
-        errors,
-        invariance,
-        _feature_maps(model, turn, chosen[0]),
-        unmeasured,
-    )
+    try:
+        errors, unmeasured = _layer_errors(model, turn, *chosen)
+        maps = _feature_maps(model, turn, chosen[0])
+    except Exception as error:
+        # The method is a plugin's, and may do anything: what was measured before is not lost.
+        remark = f"the model's method `features` failed ({type(error).__name__}: {error})"
+        return Rotations(count, 0, accuracy, {}, invariance, [], (remark,))
+    return Rotations(count, layers, accuracy, errors, invariance, maps, unmeasured)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     from spin_train.analysis import measure_rotations
+    from spin_train.errors import WorkdirError, as_user_error
     from spin_train.evaluation import open_run
     from spin_train.experiment import split_of
     from spin_train.run_files import write_json
@@ -59,7 +60,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             print(f"not measured: {remark}")
     words = "_".join((name, arguments.split, arguments.checkpoint))
     path = arguments.workdir / f"evaluation_{_file_name(words)}.json"
-    write_json(path, result)
+    with as_user_error(WorkdirError, f"cannot write {str(path)!r}", OSError):
+        write_json(path, result)
     print(f"\nwritten to {path}")
 
 

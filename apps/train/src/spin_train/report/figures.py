@@ -33,7 +33,7 @@ def draw_hardest(examples: Sequence[Hardest], grid: Any, titles: Sequence[str]) 
             center=brightest_direction(values, grid),
             num_pixels=240,
         )
-        axis.set_title(title, fontsize=8)
+        axis.set_title(title, fontsize=8, parse_math=False)  # a person's names may hold a $
     for axis in axes.flat[len(examples) :]:
         axis.axis("off")
     return _image(figure, "the hardest examples, on the sphere")
@@ -60,7 +60,8 @@ def draw_feature_maps(maps: Sequence[FeatureMap]) -> str:
                 num_glyphs=350,
             )
             if row == 0:
-                axis.set_title(f"{shown.layer}, spin {shown.spin}", fontsize=9)
+                title = f"{shown.layer}, spin {shown.spin}"
+                axis.set_title(title, fontsize=9, parse_math=False)
     axes[0, 0].annotate("before", (-0.12, 0.5), xycoords="axes fraction", rotation=90, va="center")
     axes[1, 0].annotate("after", (-0.12, 0.5), xycoords="axes fraction", rotation=90, va="center")
     return _image(figure, "feature maps before and after a rotation of the input")

@@ -44,7 +44,7 @@ def write_report(
     config: Mapping[str, Any],
     summary: Mapping[str, Any],
     history: Sequence[MetricRecord],
-    findings: Findings | None = None,
+    findings: Findings | str | None = None,
 ) -> None:
     """Writes the report of a run.
 
@@ -53,7 +53,8 @@ def write_report(
       config: the configuration, as a plain dict.
       summary: as `train` returns it.
       history: the records of `metrics.jsonl`.
-      findings: what was found out about the trained model; None leaves it out.
+      findings: what was found out about the trained model, or why nothing could be; None leaves it
+        out.
     """
     results = {split: values for split, values in summary.items() if isinstance(values, Mapping)}
     title = f"{summary['model_name']} on {summary['dataset']}"
@@ -78,7 +79,7 @@ def write_report(
 </div>
 <h2>Final metrics</h2>
 {_results_table(results)}
-{findings_sections(findings) if findings is not None else ""}
+{_findings(findings)}
 {_timing(history)}
 <h2>Configuration</h2>
 {table(("key", "value"), ((key, _value(value)) for key, value in _flat(config)))}
@@ -87,6 +88,12 @@ def write_report(
 </html>
 """
     path.write_text(page)
+
+
+def _findings(findings: Findings | str | None) -> str:
+    if isinstance(findings, str):
+        return f'<p class="note">The trained model was not looked at: {escape(findings)}.</p>'
+    return "" if findings is None else findings_sections(findings)
 
 
 def _subtitle(summary: Mapping[str, Any]) -> str:

@@ -44,8 +44,7 @@ def read_image(
     """
     from PIL import ImageOps
 
-    image = _open(file, grayscale)
-    image = ImageOps.invert(image) if inverted else image
+    image = _open(file, grayscale, inverted)
     resolution = max(grid.shape)
     if (longest := max(image.size)) > resolution:
         scale = resolution / longest
@@ -55,13 +54,16 @@ def read_image(
     return project_images(_channels(image)[None], grid, angles)[0]
 
 
-def read_panorama(file: Path, grid: Grid, *, grayscale: bool = False) -> np.ndarray:
+def read_panorama(
+    file: Path, grid: Grid, *, grayscale: bool = False, inverted: bool = False
+) -> np.ndarray:
     """An equirectangular panorama, as `sample_panorama` lays it on the sphere.
 
     Args:
         file: the image.
         grid: a ring grid; finer pixels are averaged.
         grayscale: one channel, instead of red, green and blue.
+        inverted: as for `read_image`.
 
     Returns:
         float32 (lat, long, channel) in [0, 255].
@@ -70,7 +72,7 @@ def read_panorama(file: Path, grid: Grid, *, grayscale: bool = False) -> np.ndar
         ValueError: as `read_image` does.
         OSError: likewise.
     """
-    image = _open(file, grayscale)
+    image = _open(file, grayscale, inverted)
     rows, columns = grid.shape
     if image.height > 2 * rows or image.width > 2 * columns:
         # Averaged over areas, which do not reach across the edge.
@@ -78,8 +80,8 @@ def read_panorama(file: Path, grid: Grid, *, grayscale: bool = False) -> np.ndar
     return sample_panorama(_channels(image), grid)
 
 
-def _open(file: Path, grayscale: bool) -> Any:
-    """The image, upright, of one channel or three; what is transparent in it is black.
+def _open(file: Path, grayscale: bool, inverted: bool) -> Any:
+    """The image, upright, of one channel or three; what is transparent in it is black in the end.
 
     Raises:
         ValueError: the file is no image, is damaged, has pixels of another kind than eight bits of
@@ -103,9 +105,11 @@ def _open(file: Path, grayscale: bool) -> Any:
         )
     upright: Any = ImageOps.exif_transpose(image)
     if upright.has_transparency_data:
-        black = Image.new("RGBA", upright.size, (0, 0, 0, 255))
-        upright = Image.alpha_composite(black, upright.convert("RGBA"))
-    return upright.convert("L" if grayscale else "RGB")
+        paper = 255 if inverted else 0
+        behind = Image.new("RGBA", upright.size, (paper, paper, paper, 255))
+        upright = Image.alpha_composite(behind, upright.convert("RGBA"))
+    converted = upright.convert("L" if grayscale else "RGB")
+    return ImageOps.invert(converted) if inverted else converted
 
 
 def _averaged(image: Any, width: int, height: int) -> Any:
