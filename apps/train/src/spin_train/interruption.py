@@ -24,9 +24,9 @@ class Interrupted(KeyboardInterrupt):
     """
 
     def __init__(self, step: int, signal: signal.Signals) -> None:
-        where = f"after step {step}, which is saved" if step else "before the first step"
         super().__init__(
-            f"stopped by {signal.name} {where}: the same command, or call, goes on from there"
+            f"stopped by {signal.name} after step {step}, which is saved: the same command, or "
+            "call, goes on from there"
         )
         self.step = step
         self.signal = signal

@@ -9,6 +9,7 @@ from typing import Any
 import filelock
 import ml_collections
 
+from spin_train.checkpoints import FOLDER
 from spin_train.configuration import as_plain_dict, complete_config
 from spin_train.errors import WorkdirError, as_user_error
 from spin_train.processes import is_first_process, largest_of_all
@@ -65,7 +66,7 @@ def global_batch_size(workdir: Path, config: ml_collections.ConfigDict, device_c
 
 def has_checkpoints(workdir: Path) -> bool:
     """Returns whether a run in the directory has saved anything."""
-    folder = workdir / "checkpoints"
+    folder = workdir / FOLDER
     return folder.is_dir() and any(path.name.isdecimal() for path in folder.iterdir())
 
 
