@@ -137,7 +137,7 @@ def test_digits_is_the_default():
         ("--config.seed.x 1", "no configuration key 'seed.x'"),
         ("--config.num_epochs 1.5", "num_epochs expects int, got '1.5'"),
         ("--config.learning_rate fast", "learning_rate expects float, got 'fast'"),
-        ("--config.learning_rate nan", "must not be negative, got nan"),
+        ("--config.learning_rate nan", "must be 0 or more, got nan"),
         ("--config.learning_rate", "learning_rate expects a value of type float"),
         ("--config.model_options 3", "model_options holds options"),
         ("--config.num_train_steps 0", "num_train_steps must be -1 or at least 1, got 0"),

@@ -199,12 +199,13 @@ def make_experiment(
         eval_dataset = load_dataset(config, config.eval_dataset)
         check_same_specs(config.dataset, dataset, config.eval_dataset, eval_dataset)
     mesh = data_mesh()
+    task = task_for(dataset.output)  # before the model, which need not know such outputs
     parts, remarks = with_weights(build_model(config, dataset), config.initial_weights)
     return Experiment(
         config=config,
         dataset=dataset,
         eval_dataset=eval_dataset,
-        task=task_for(dataset.output),
+        task=task,
         parts=parts,
         mesh=mesh,
         global_batch_size=global_batch_size or config.per_device_batch_size * mesh.size,
