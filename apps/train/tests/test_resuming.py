@@ -25,7 +25,17 @@ from spin_train.metrics import read_metrics
 
 
 def checkpoints_in(folder):
-    return sorted(int(path.name) for path in folder.iterdir())
+    """The finished ones."""
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+
+
+def evaluate_as(monkeypatch, config, *accuracies):
+    """Every second step is evaluated, with these results one after another."""
+    results = iter(accuracies)
+    monkeypatch.setattr(
+        loop, "evaluate_source", lambda *args: {"accuracy": next(results), "eval_loss": 1.0}
+    )
+    config.eval_every_steps = 2
 
 
 def test_an_interrupted_run_ends_exactly_as_an_uninterrupted_one(
@@ -249,11 +259,7 @@ def test_another_configuration_in_the_workdir_is_refused(config, tmp_path):
 
 
 def test_the_best_state_is_kept_beside_the_last(config, tmp_path, monkeypatch):
-    accuracies = iter([0.25, 0.75, 0.75, 0.5])
-    monkeypatch.setattr(
-        loop, "evaluate_source", lambda *args: {"accuracy": next(accuracies), "eval_loss": 1.0}
-    )
-    config.eval_every_steps = 2
+    evaluate_as(monkeypatch, config, 0.25, 0.75, 0.75, 0.5)
     spin_train.train(config, tmp_path)
     assert checkpoints_in(tmp_path / "best") == [2, 4]  # of equal ones the first
     assert checkpoints_in(tmp_path / "checkpoints") == [6, 8]
@@ -287,11 +293,7 @@ def test_what_is_not_finite_is_never_saved(config, tmp_path, monkeypatch, bad):
 
 def test_a_best_state_that_is_made_anew_is_forgotten_first(config, tmp_path, monkeypatch):
     """The best came after the checkpoint that is gone back to; made anew, it may do worse."""
-    accuracies = iter([0.1, 0.2, 0.3, 0.4, 0.05])
-    monkeypatch.setattr(
-        loop, "evaluate_source", lambda *args: {"accuracy": next(accuracies), "eval_loss": 1.0}
-    )
-    config.eval_every_steps = 2
+    evaluate_as(monkeypatch, config, 0.1, 0.2, 0.3, 0.4, 0.05)
     spin_train.train(config, tmp_path)
     assert checkpoints_in(tmp_path / "best") == [6, 8]
     _truncate(tmp_path / "checkpoints" / "8")
@@ -300,11 +302,7 @@ def test_a_best_state_that_is_made_anew_is_forgotten_first(config, tmp_path, mon
 
 
 def test_where_the_best_state_is_lost_the_next_one_is_kept(config, tmp_path, monkeypatch):
-    accuracies = iter([0.5, 0.1, 0.1, 0.1, 0.1])
-    monkeypatch.setattr(
-        loop, "evaluate_source", lambda *args: {"accuracy": next(accuracies), "eval_loss": 1.0}
-    )
-    config.eval_every_steps = 2
+    evaluate_as(monkeypatch, config, 0.5, 0.1, 0.1, 0.1, 0.1)
     spin_train.train(config, tmp_path)
     assert checkpoints_in(tmp_path / "best") == [2]
     shutil.rmtree(tmp_path / "best" / "2")
@@ -381,11 +379,7 @@ def test_a_full_disk_is_one_line_and_what_was_saved_remains(config, words, tmp_p
     # What Orbax logs comes before.
     last = finished.stderr.splitlines()[-1]
     assert last.startswith("spin-train: a checkpoint cannot be written to"), finished.stderr
-    assert checkpoints_in_whole(tmp_path / "checkpoints") == [6]
-
-
-def checkpoints_in_whole(folder):
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+    assert checkpoints_in(tmp_path / "checkpoints") == [6]
 
 
 def test_lines_that_are_no_records_are_passed_over(config, tmp_path):

@@ -95,6 +95,7 @@ def test_commands_explain_mistakes_in_one_line(run, weights, tmp_path, capsys):
         (evaluate, ["--workdir", str(tmp_path)], "there is no config.json"),
         (evaluate, ["--workdir", str(run), "--split", "tests"], "no split 'tests'"),
         (evaluate, ["--workdir", str(run), "--dataset", "digits/rotate"], "did you mean"),
+        (evaluate, ["--workdir", str(run), "--examples", "-1"], "--examples must be 0 or more"),
         (export, ["--workdir", str(run)], "--output"),
         (export, ["--workdir", str(run), "--output", str(tmp_path / "a" / "b")], "cannot write"),
         (predict, ["--weights", str(tmp_path / "gone"), "a.png"], "no file of weights"),
@@ -144,6 +145,8 @@ def test_images_are_labelled_as_records_are(run, weights, digits, tmp_path, caps
         spin_train.predict(model, [tmp_path / "wide.png"], projection=projection)[0]
         for projection in ("panorama", "image", "auto")
     )
+    with pytest.raises(spin_train.UserError, match="one of auto, image, panorama, not 'globe'"):
+        spin_train.predict(model, tmp_path / "wide.png", projection="globe")
     assert by_itself.probabilities == as_panorama.probabilities != as_image.probabilities
     assert predict.main(["--workdir", str(run), str(tmp_path / "bright.png")]) == 0
     assert f"bright.png: {bright['class']}  ({bright['class']} " in capsys.readouterr().out
@@ -178,7 +181,7 @@ def test_fine_tuning_begins_with_the_weights(run, weights, tmp_path):
 
 
 def test_fine_tuning_for_other_classes_begins_with_a_new_head(run, weights, tmp_path, capsys):
-    """Bumps of the example plugin's kind are not here: three classes of images are."""
+    """Three classes of images, with a model that told ten digits apart."""
     for split, count in (("train", 8), ("validation", 2), ("test", 2)):
         for name in ("a", "b", "c"):
             folder = tmp_path / "images" / split / name

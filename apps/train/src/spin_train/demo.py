@@ -16,6 +16,7 @@ import ml_collections
 
 from spin_train.configuration import load_config
 from spin_train.errors import UserError
+from spin_train.interruption import Interrupted
 from spin_train.main import fail
 from spin_train.run_files import CONFIG_FILE
 from spin_train.training import REPORT_FILE, train
@@ -33,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: the words after the command's name; None takes the process's own.
 
     Returns:
-      The exit code: 0; 1 if the spin CNN's R/R accuracy is below 0.95; 2 after a user's error.
+      The exit code: 0; 1 if the spin CNN's R/R accuracy is below 0.95; 2 after a user's error; 128
+      and the signal's number after a signal.
     """
     arguments = _parser().parse_args(argv)
     modes = ["R/R"] if arguments.skip_canonical else ["R/R", "NR/R"]
@@ -62,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                     accuracy = summary["test"]["accuracy"]
     except UserError as error:
         return fail(error)
+    except Interrupted as end:
+        print(f"demo: {end.signal.name}; it begins anew when it is run again", file=sys.stderr)
+        return 128 + end.signal
     print(f"\n{_table(rows)}\n\nR: rotated, NR: not rotated; trained/tested.")
     if accuracy < LEAST_ACCURACY:
         print(

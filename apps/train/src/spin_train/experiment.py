@@ -274,19 +274,17 @@ def with_weights(parts: ModelParts, path: str) -> tuple[ModelParts, tuple[str, .
     with as_user_error(ModelError, "initial_weights", ValueError, OSError):
         weights = read_weights(path)
     trees = {"params": parts.params, "batch_stats": parts.batch_stats}
-    filled, left = replaced_weights(trees, weights)
-    of_another = [text for text in left if "has shape" not in text]
-    fits = any(jax.tree.leaves(jax.tree.map(lambda old, new: old is not new, trees, filled)))
-    if of_another or not fits:
+    filled, strange, reshaped = replaced_weights(trees, weights)
+    if strange or len(reshaped) == len(jax.tree.leaves(trees)):
         raise ModelError(
             f"initial_weights {path!r} are of another model: "
-            f"{'; '.join((of_another or list(left))[:3])}; choose the model "
+            f"{'; '.join((strange or reshaped)[:3])}; choose the model "
             f"({weights.metadata.get('model_name', 'unknown')!r}) and the model_options that they "
             "were trained with"
         )
     remarks = [f"begins with the weights of {path}"]
-    if left:
-        remarks.append(f"but for these, which begin anew: {'; '.join(left)}")
+    if reshaped:
+        remarks.append(f"but for these, which begin anew: {'; '.join(reshaped)}")
     return (
         dataclasses.replace(parts, params=filled["params"], batch_stats=filled["batch_stats"]),
         tuple(remarks),

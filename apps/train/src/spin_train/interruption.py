@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 import jax
@@ -51,13 +51,9 @@ class Interruption:
                 self._before[number] = signal.signal(number, self._notice)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._restore()
+    def __exit__(self, *error: object) -> None:
+        for number in list(self._before):
+            self._put_back(number)
 
     def leave_at_once(self, step: int) -> None:
         """Lets a signal end the run wherever it is: all steps up to this one are done and saved.
@@ -86,10 +82,6 @@ class Interruption:
         if number == signal.SIGINT:
             # Not SIGTERM's: schedulers send it more than once, and mpirun after a SIGINT.
             self._put_back(signal.SIGINT)
-
-    def _restore(self) -> None:
-        for number in list(self._before):
-            self._put_back(number)
 
     def _put_back(self, number: signal.Signals) -> None:
         if number in self._before:

@@ -36,18 +36,16 @@ class Launch:
           ConfigurationError: if a number is not a number.
         """
         coordinator = environment.get("JAX_COORDINATOR_ADDRESS", "")
-        names = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID", "")
-        if _is_open_mpi_5(environment) and not any(name in environment for name in names):
-            rank = "OMPI_COMM_WORLD_RANK"
-            names = ("OMPI_COMM_WORLD_SIZE", rank, "OMPI_COMM_WORLD_LOCAL_RANK")
-        numbers = []
-        for name in names:
-            word = environment.get(name)
-            if word is not None and not word.isdecimal():
-                raise ConfigurationError(f"{name} expects a number, got {word!r}")
-            numbers.append(None if word is None else int(word))
-        num_processes, process_id, local_device = numbers
-        return cls(coordinator, num_processes, process_id, local_device=local_device)
+        num_processes = _number(environment, "JAX_NUM_PROCESSES")
+        process_id = _number(environment, "JAX_PROCESS_ID")
+        if num_processes is None and process_id is None and _is_open_mpi_5(environment):
+            return cls(
+                coordinator,
+                _number(environment, "OMPI_COMM_WORLD_SIZE"),
+                _number(environment, "OMPI_COMM_WORLD_RANK"),
+                local_device=_number(environment, "OMPI_COMM_WORLD_LOCAL_RANK"),
+            )
+        return cls(coordinator, num_processes, process_id)
 
     def completed(self, environment: Mapping[str, str]) -> "Launch":
         """Returns this with what it leaves open filled in from the environment.
@@ -85,6 +83,13 @@ class Launch:
     def has_others(self) -> bool:
         """Whether there are other processes to join."""
         return bool(self.coordinator) or self.distributed
+
+
+def _number(environment: Mapping[str, str], name: str) -> int | None:
+    word = environment.get(name)
+    if word is not None and not word.isdecimal():
+        raise ConfigurationError(f"{name} expects a number, got {word!r}")
+    return None if word is None else int(word)
 
 
 def _is_open_mpi_5(environment: Mapping[str, str]) -> bool:

@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"spin-train: {end}", file=sys.stderr)
             return 128 + end.signal
         except KeyboardInterrupt:
-            print("spin-train: interrupted; nothing was done that is to be saved", file=sys.stderr)
+            again = "the same command goes on from the last checkpoint, if there is one"
+            print(f"spin-train: interrupted; {again}", file=sys.stderr)
             return 128 + signal.SIGINT
     except UserError as error:
         return fail(error)

@@ -1,5 +1,6 @@
 """Metrics: windows of steps summarised, and written where people and programs look."""
 
+import contextlib
 import json
 import math
 import time
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from tensorboardX import SummaryWriter
 
-from spin_train.errors import DivergedError
+from spin_train.errors import DivergedError, WorkdirError, as_user_error
 from spin_train.processes import is_first_process, largest_of_all
 
 METRICS_FILE = "metrics.jsonl"
@@ -72,7 +73,7 @@ class MetricWriter:
         if earlier:
             self._rewrite()
         else:
-            with self._path.open("a") as file:
+            with self._writing(), self._path.open("a") as file:
                 file.write(_line(record))
         for name, value in values.items():
             self._events.add_scalar(name, value, step)
@@ -81,8 +82,12 @@ class MetricWriter:
     def _rewrite(self) -> None:
         # All at once: a run that is killed here keeps its history.
         unfinished = self._path.with_name(self._path.name + ".tmp")
-        unfinished.write_text("".join(map(_line, self.history)))
-        unfinished.replace(self._path)
+        with self._writing():
+            unfinished.write_text("".join(map(_line, self.history)))
+            unfinished.replace(self._path)
+
+    def _writing(self) -> contextlib.AbstractContextManager[None]:
+        return as_user_error(WorkdirError, f"cannot write {str(self._path)!r}", OSError)
 
 
 class Window:

@@ -57,13 +57,13 @@ class ModelParts:
         rng_keys = constants["rng_keys"]
         if step is not None:
             rng_keys = jax.tree.map(lambda key: _fold_in(key, step), rng_keys)
-        model = nnx.merge(self.graphdef, params, batch_stats, rng_keys, constants["others"])
+        model = self.merged(params, batch_stats, {**constants, "rng_keys": rng_keys})
         outputs = model(field, train=step is not None)
         return outputs, _plain(nnx.state(model, nnx.BatchStat))
 
-    def model(self, params: PyTree, batch_stats: PyTree) -> nnx.Module:
-        """Returns the model put together again, with these parameters and statistics."""
-        others = (self.constants["rng_keys"], self.constants["others"])
+    def merged(self, params: PyTree, batch_stats: PyTree, constants: Mapping[str, PyTree]) -> Any:
+        """Returns the model put together again, of these arrays."""
+        others = (constants["rng_keys"], constants["others"])
         return nnx.merge(self.graphdef, params, batch_stats, *others)
 
 

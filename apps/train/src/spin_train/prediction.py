@@ -12,10 +12,10 @@ from flax import nnx
 import spin_data
 import spin_registry
 from sphere_transforms import grid_from_description
-from spin_layers import read_weights, replaced_weights
+from spin_layers import fill_weights, read_weights
 from spin_registry import ClassSpec, FieldSpec
 from spin_train.analysis import TrainedModel
-from spin_train.errors import DatasetError, ModelError, as_user_error
+from spin_train.errors import ConfigurationError, DatasetError, ModelError, as_user_error
 from spin_train.evaluation import open_run
 from spin_train.model_state import split_model
 
@@ -56,11 +56,16 @@ def predict(
       inverted: dark becomes bright first, for what is drawn in ink.
 
     Raises:
+      ConfigurationError: if there is no such projection.
       ModelError: if the model takes other fields.
       DatasetError: if an image cannot be read.
     """
     if isinstance(images, str | Path):
         images = [images]
+    if projection not in PROJECTIONS:
+        raise ConfigurationError(
+            f"projection is one of {', '.join(PROJECTIONS)}, not {projection!r}"
+        )
     channels = dict(model.input.channels)
     if tuple(channels) != (0,) or channels[0] not in (1, 3):
         raise ModelError(
@@ -119,13 +124,10 @@ def model_of_weights(path: str | Path) -> TrainedModel:
         model = spin_registry.get_model(described["model_name"]).create(
             input=spec, output=output, rngs=nnx.Rngs(0), **described["model_options"]
         )
+        fill_weights(model, weights)
         parts = split_model(model)
-        trees = {"params": parts.params, "batch_stats": parts.batch_stats}
-        filled, left = replaced_weights(trees, weights)
-        if left:
-            raise ValueError(f"they do not fit the registered model: {'; '.join(left[:3])}")
         names = tuple(described.get("class_names", ()))
-        return TrainedModel(parts, filled["params"], filled["batch_stats"], spec, output, names)
+        return TrainedModel(parts, parts.params, parts.batch_stats, spec, output, names)
 
 
 def _is_panorama(path: Path, projection: str) -> bool:
@@ -133,5 +135,8 @@ def _is_panorama(path: Path, projection: str) -> bool:
         return projection == "panorama"
     from PIL import Image
 
-    with Image.open(path) as image:
-        return image.width == 2 * image.height
+    try:
+        with Image.open(path) as image:
+            return image.width == 2 * image.height
+    except Image.DecompressionBombError:
+        return False  # whoever reads it says what is wrong

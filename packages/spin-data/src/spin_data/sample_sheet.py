@@ -74,6 +74,24 @@ def draw_samples(
     return figure
 
 
+def brightest_direction(values: np.ndarray, grid: Any) -> tuple[float, float]:
+    """Where to look at a map from: the centre of mass of its modulus.
+
+    Args:
+        values: (lat, long), real or complex.
+        grid: a ring grid.
+
+    Returns:
+        Colatitude and longitude in radians; a place in the north where nothing stands out.
+    """
+    weight = np.abs(values) * np.sin(grid.colatitudes)[:, None]
+    x, y, z = center = directions_and_frames(grid)[0] @ weight.ravel()
+    length = float(np.linalg.norm(center))
+    if length <= 1e-3 * weight.sum() or not length:
+        return np.pi / 3, 0.0
+    return float(np.arccos(np.clip(z / length, -1, 1))), float(np.arctan2(y, x))
+
+
 def _axes(rows: int, columns: int) -> Any:
     try:
         from matplotlib import figure as figures
@@ -93,24 +111,6 @@ def _one_map(values: np.ndarray, spin: int) -> np.ndarray:
     if spin:
         return np.asarray(values[..., 0])
     return np.asarray(np.abs(values) if np.iscomplexobj(values) else values).mean(-1)
-
-
-def brightest_direction(values: np.ndarray, grid: Any) -> tuple[float, float]:
-    """Where to look at a map from: the centre of mass of its modulus.
-
-    Args:
-        values: (lat, long), real or complex.
-        grid: a ring grid.
-
-    Returns:
-        Colatitude and longitude in radians; a place in the north where nothing stands out.
-    """
-    weight = np.abs(values) * np.sin(grid.colatitudes)[:, None]
-    x, y, z = center = directions_and_frames(grid)[0] @ weight.ravel()
-    length = float(np.linalg.norm(center))
-    if length <= 1e-3 * weight.sum() or not length:
-        return np.pi / 3, 0.0
-    return float(np.arccos(np.clip(z / length, -1, 1))), float(np.arctan2(y, x))
 
 
 def _label(dataset: Dataset, batch: dict[str, Any], column: int, index: int) -> str:

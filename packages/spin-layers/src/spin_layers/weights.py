@@ -1,8 +1,8 @@
 """A model's weights as a file of safetensors: named arrays, and what they belong to.
 
 Arrays are named by their path, "params.blocks.0.convolution.kernel" or "batch_stats.norm.mean".
-Complex ones are held as pairs of real numbers on a last axis, as no other format of numbers is read
-by every library; the header lists them.
+Complex ones are held as pairs of real numbers on a last axis: safetensors 0.5 has no complex
+numbers. The header lists them.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ def fill_weights(model: nnx.Module, weights: Weights) -> None:
     Raises:
       ValueError: names or shapes differ; the model is as it was.
     """
-    filled, left = replaced_weights(_trees(model), weights)
-    if left:
+    filled, strange, reshaped = replaced_weights(_trees(model), weights)
+    if left := strange + reshaped:
         raise ValueError(
             f"the weights do not fit this model: {', '.join(left[:3])}"
             f"{' and others' if len(left) > 3 else ''}; make it with the options that they were "
@@ -137,7 +137,7 @@ def fill_weights(model: nnx.Module, weights: Weights) -> None:
 
 def replaced_weights(
     trees: Mapping[str, PyTree], weights: Weights
-) -> tuple[dict[str, PyTree], tuple[str, ...]]:
+) -> tuple[dict[str, PyTree], tuple[str, ...], tuple[str, ...]]:
     """Replaces the arrays of a model's trees by those of a file that have their name and shape.
 
     Args:
@@ -145,23 +145,25 @@ def replaced_weights(
       weights: as `read_weights` returns them.
 
     Returns:
-      The trees, each array of the dtype that it had, and a description of each one that does not
-      fit: "params.head.bias has shape (10,), the file's (26,)".
+      The trees, each array of the dtype that it had; a description of each array that only one of
+      the two has, or that is complex in the file alone; and of each that has another shape there:
+      "params.head.bias has shape (10,), the file's (26,)".
     """
     own = _flat(trees)
-    problems = [f"{name} is not in the model" for name in weights.arrays if name not in own]
+    strange = [f"{name} is not in the model" for name in weights.arrays if name not in own]
+    reshaped = []
     new = {}
     for name, leaf in own.items():
         array = weights.arrays.get(name)
         if array is None:
-            problems.append(f"{name} is not in the file")
+            strange.append(f"{name} is not in the file")
         elif array.shape != leaf.shape:
-            problems.append(f"{name} has shape {tuple(leaf.shape)}, the file's {array.shape}")
+            reshaped.append(f"{name} has shape {tuple(leaf.shape)}, the file's {array.shape}")
         elif np.iscomplexobj(array) and not jnp.iscomplexobj(leaf):
-            problems.append(f"{name} is real, the file's complex")
+            strange.append(f"{name} is real, the file's complex")
         else:
             new[name] = jnp.asarray(array, leaf.dtype)
-    return _with_leaves(trees, new), tuple(problems)
+    return _with_leaves(trees, new), tuple(strange), tuple(reshaped)
 
 
 def _trees(model: nnx.Module) -> dict[str, PyTree]:

@@ -8,9 +8,7 @@ import jax
 import numpy as np
 
 import spin_data
-from spin_train.analysis.trained import TrainedModel
-
-_BATCH_SIZE = 32
+from spin_train.analysis.trained import BATCH_SIZE, TrainedModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,10 +69,10 @@ def predict_split(
     count = min(most, len(source))
     indices = np.arange(count) * len(source) // count
     labels, probabilities = [], []
-    for start in range(0, count, _BATCH_SIZE):
-        chosen = indices[start : start + _BATCH_SIZE]
+    for start in range(0, count, BATCH_SIZE):
+        chosen = indices[start : start + BATCH_SIZE]
         # The last batch is filled up with its last example: one shape is compiled.
-        filled = np.concatenate([chosen, np.repeat(chosen[-1:], _BATCH_SIZE - len(chosen))])
+        filled = np.concatenate([chosen, np.repeat(chosen[-1:], BATCH_SIZE - len(chosen))])
         batch = spin_data.read_batch(source, filled)
         logits = model.logits(spin_data.decode_fields(batch["input"]))
         probabilities.append(np.asarray(jax.nn.softmax(logits))[: len(chosen)])

@@ -13,13 +13,12 @@ import numpy as np
 import sphere_transforms as st
 import spin_data
 import spin_layers as sl
-from spin_train.analysis.trained import TrainedModel
+from spin_train.analysis.trained import BATCH_SIZE, TrainedModel
 
 DEGREES = (0, 15, 30, 45, 60, 75, 90, 105, 120, 135, 150, 165, 180)
 SHOWN_DEGREES = 60  # of the pictures' rotation, about the direction of the example
 
-_BATCH_SIZE = 32
-_LAYER_EXAMPLES = _BATCH_SIZE  # as many as elsewhere: nothing needs compiling anew
+_LAYER_EXAMPLES = BATCH_SIZE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,8 +165,8 @@ def _in_batches(function: Any, *arrays: Any) -> np.ndarray:
     """Applies a function to batches of one size, and puts the results together."""
     count = len(jax.tree.leaves(arrays)[0])
     results = []
-    for start in range(0, count, _BATCH_SIZE):
-        indices = np.minimum(np.arange(start, start + _BATCH_SIZE), count - 1)
+    for start in range(0, count, BATCH_SIZE):
+        indices = np.minimum(np.arange(start, start + BATCH_SIZE), count - 1)
         part = jax.tree.map(lambda values, indices=indices: values[indices], arrays)
         results.append(np.asarray(function(*part))[: count - start])
     return np.concatenate(results)

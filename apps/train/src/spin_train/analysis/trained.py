@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-from flax import nnx
 
 from spin_registry import ClassSpec, FieldSpec
 from spin_train.model_state import ModelParts
+
+BATCH_SIZE = 32  # of all that looks at a model: one shape is compiled
 
 Field = Mapping[int, jax.Array]
 
@@ -38,51 +39,41 @@ class TrainedModel:
 
     def logits(self, field: Field) -> jax.Array:
         """Returns the outputs for a field, (batch, num_classes), in evaluation."""
-        return self._compiled_logits(
-            self.params, self.batch_stats, self.parts.constants, dict(field)
-        )
+        return self._compiled_logits(*self._arrays, dict(field))
 
     @property
     def has_features(self) -> bool:
         """Whether the model shows the fields between its layers, by a method `features`."""
-        return callable(getattr(self._model, "features", None))
+        return callable(getattr(self.parts.merged(*self._arrays), "features", None))
 
     def features(self, field: Field) -> dict[str, tuple[Any, dict[int, jax.Array]]]:
         """Returns what the model's own `features` does: (grid, field) by the layer's name."""
-        found = self._compiled_features(self._state, dict(field))
+        found = self._compiled_features(*self._arrays, dict(field))
         return {name: (self._grids[name], fields) for name, fields in found.items()}
 
     def class_name(self, label: int) -> str:
         """Returns what a class is called."""
         return self.class_names[label] if self.class_names else str(label)
 
-    @functools.cached_property
-    def _model(self) -> nnx.Module:
-        return self.parts.model(self.params, self.batch_stats)
+    @property
+    def _arrays(self) -> tuple[Any, Any, Any]:
+        """Arguments of the compiled functions: tables are no constants within them."""
+        return self.params, self.batch_stats, self.parts.constants
 
     @functools.cached_property
     def _compiled_logits(self) -> Any:
-        return jax.jit(
-            lambda params, batch_stats, constants, field: self.parts.apply(
-                params, batch_stats, constants, field, step=None
-            )[0]
-        )
+        return jax.jit(lambda *arguments: self.parts.apply(*arguments, step=None)[0])
 
     @functools.cached_property
     def _grids(self) -> dict[str, Any]:
         return {}
 
     @functools.cached_property
-    def _state(self) -> Any:
-        return nnx.split(self._model)[1]
-
-    @functools.cached_property
     def _compiled_features(self) -> Any:
-        graphdef = nnx.split(self._model)[0]
-
-        def features(state: Any, field: dict[int, jax.Array]) -> dict[str, dict[int, jax.Array]]:
-            model: Any = nnx.merge(graphdef, state)
-            found = model.features(field)
+        def features(
+            params: Any, batch_stats: Any, constants: Any, field: Field
+        ) -> dict[str, dict[int, jax.Array]]:
+            found = self.parts.merged(params, batch_stats, constants).features(field)
             # Grids are no arrays: they leave while the function is traced.
             self._grids.update({name: grid for name, (grid, _) in found.items()})
             return {name: dict(fields) for name, (_, fields) in found.items()}

@@ -24,11 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     from spin_train.analysis import measure_rotations
-    from spin_train.errors import WorkdirError, as_user_error
+    from spin_train.errors import ConfigurationError, WorkdirError, as_user_error
     from spin_train.evaluation import open_run
     from spin_train.experiment import split_of
     from spin_train.run_files import write_json
 
+    if arguments.examples < 0:
+        raise ConfigurationError(f"--examples must be 0 or more, got {arguments.examples}")
     run = open_run(arguments.workdir, arguments.dataset, arguments.checkpoint)
     experiment = run.experiment
     name = experiment.config.eval_dataset or experiment.config.dataset
@@ -42,7 +44,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     }
     for key, value in result.items():
         print(f"{key:<24} {value}", flush=True)
-    if arguments.examples > 0:
+    if arguments.examples:
         rotations = measure_rotations(experiment.trained(run.state), source, arguments.examples)
         result["rotated_examples"] = rotations.examples
         result["accuracy_by_degrees"] = rotations.accuracy
