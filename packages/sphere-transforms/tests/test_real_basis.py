@@ -54,6 +54,22 @@ def test_both_directions(grid, spin):
         np.testing.assert_allclose(found, values, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("spin", [0, 1])
+def test_a_band_limit_below_the_grids_drops_degrees(spin):
+    grid, band_limit = grids.EquiangularGrid(16), 5
+    whole, cut = RealBasisTransform(grid, (spin,)), RealBasisTransform(grid, (spin,), band_limit)
+    field = tuple(jax.random.normal(jax.random.key(0), (2, 16, 16, 2, 3)))
+    field = field[:1] if spin == 0 else field
+    found = cut.analyze(spin, field)
+    for part, more in zip(found, whole.analyze(spin, field), strict=True):
+        np.testing.assert_allclose(part, more[:band_limit, :band_limit], atol=1e-5)
+    padding = [(0, 3), (0, 3), (0, 0), (0, 0), (0, 0)]
+    padded = tuple(jnp.pad(part, padding) for part in found)
+    both = zip(cut.synthesize(spin, found), whole.synthesize(spin, padded), strict=True)
+    for values, expected in both:
+        np.testing.assert_allclose(values, expected, atol=1e-5)
+
+
 def test_squares_add_up_to_the_power():
     grid = grids.EquiangularGrid(12)
     coefficients = st.random_coefficients(jax.random.key(0), {1: 3}, 6, batch=2)

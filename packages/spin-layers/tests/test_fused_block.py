@@ -17,12 +17,14 @@ from spin_layers.nonlinearity import scaled_by_modulus
 GRID = st.EquiangularGrid(16)
 
 of_any_kind = pytest.mark.parametrize(
-    ("channels_in", "channels_out", "filter_values", "pool"),
+    ("channels_in", "channels_out", "options"),
     [
-        ({0: 2}, {0: 3, 1: 3}, 3, False),
-        ({0: 2, 1: 2}, {0: 2, 1: 2}, 3, True),
-        ({0: 2, 1: 2}, {0: 2}, None, False),
-        ({-1: 1, 2: 2}, {-2: 2, 0: 1, 1: 3}, None, True),
+        ({0: 2}, {0: 3, 1: 3}, {"filter_values": 3}),
+        ({0: 2, 1: 2}, {0: 2, 1: 2}, {"filter_values": 3, "pool": True}),
+        ({0: 2, 1: 2}, {0: 2}, {}),
+        ({-1: 1, 2: 2}, {-2: 2, 0: 1, 1: 3}, {"pool": True}),
+        ({0: 2, 1: 2}, {0: 2, 1: 2}, {"pool": True, "pooling": "spectral"}),
+        ({0: 1, 1: 2}, {-1: 2, 0: 3, 1: 1}, {"nonlinearity": "gated"}),
     ],
 )
 
@@ -31,7 +33,7 @@ def normal(seed, *shape, dtype):
     return jax.random.normal(jax.random.key(seed), shape, dtype)
 
 
-def outcomes(dtype, channels_in, channels_out, filter_values, pool):
+def outcomes(dtype, channels_in, channels_out, options):
     """By fused and composed: result, gradients by parameters and field, statistics, evaluation."""
     complex_dtype = jnp.result_type(dtype, jnp.complex64)
     field = {
@@ -48,13 +50,7 @@ def outcomes(dtype, channels_in, channels_out, filter_values, pool):
     )
     for method in (sl.SpinBlock.__call__, sl.SpinBlock.composed):
         block = sl.SpinBlock(
-            GRID,
-            channels_in,
-            channels_out,
-            pool=pool,
-            filter_values=filter_values,
-            dtype=dtype,
-            rngs=nnx.Rngs(0),
+            GRID, channels_in, channels_out, dtype=dtype, rngs=nnx.Rngs(0), **options
         )
 
         def trained(block, field, method=method):
@@ -72,16 +68,16 @@ def assert_close(one, other, bound):
 
 
 @of_any_kind
-def test_it_is_the_composition_of_its_layers(channels_in, channels_out, filter_values, pool):
+def test_it_is_the_composition_of_its_layers(channels_in, channels_out, options):
     with jax.enable_x64(True):
-        fused, composed = outcomes(jnp.float64, channels_in, channels_out, filter_values, pool)
+        fused, composed = outcomes(jnp.float64, channels_in, channels_out, options)
         assert_close(fused, composed, 1e-10)
 
 
 @of_any_kind
-def test_gradients_in_float32(channels_in, channels_out, filter_values, pool):
+def test_gradients_in_float32(channels_in, channels_out, options):
     """Array by array, by the largest difference over the largest entry."""
-    both = outcomes(jnp.float32, channels_in, channels_out, filter_values, pool)
+    both = outcomes(jnp.float32, channels_in, channels_out, options)
     fused, composed = (jax.tree.leaves(gradients) for _, gradients, *_ in both)
     for one, other in zip(fused, composed, strict=True):
         if other.dtype != jax.dtypes.float0:

@@ -54,6 +54,61 @@ def test_magnitude_nonlinearity():
     np.testing.assert_allclose(found[2].ravel(), [4.5 * (3 + 4j) / 5, 0], rtol=1e-5)
 
 
+def test_gated_nonlinearity():
+    layer = sl.GatedNonlinearity({-1: 1, 0: 2, 2: 1}, rngs=nnx.Rngs(0))
+    assert layer.modulus_kernel.shape == layer.gate_kernel.shape == (2, 2)
+    layer.modulus_kernel[...] = jnp.asarray([[1.0, 0.0], [-1.0, -2.0]])
+    layer.gate_kernel[...] = jnp.asarray([[np.log(3), 0.0], [0.0, 0.5]])
+    layer.gate_bias[...] = jnp.asarray([0.0, -2.0])
+    field = {
+        -1: jnp.full((1, 1, 1, 1), 5j),
+        0: jnp.asarray([1 + 7j, 4]).reshape(1, 1, 1, 2),
+        2: jnp.full((1, 1, 1, 1), 3 + 4j),
+    }
+    found = layer(field)
+    assert list(found) == [-1, 0, 2]
+    np.testing.assert_allclose(found[-1].ravel(), [2 * 3 / 4 * 5j], rtol=1e-6)
+    np.testing.assert_allclose(found[0].ravel(), [1, -0.06], rtol=1e-6)
+    np.testing.assert_allclose(found[2].ravel(), [3 + 4j], rtol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [{0: 1}, {1: 1, 2: 1}])
+def test_gates_are_between_spin_0_and_others(channels):
+    with pytest.raises(ValueError, match="needs both"):
+        sl.GatedNonlinearity(channels, rngs=nnx.Rngs(0))
+
+
+def test_a_block_of_kinds_that_there_are_not_is_refused():
+    for option in ({"pooling": "max"}, {"nonlinearity": "relu"}):
+        with pytest.raises(ValueError, match=f"{next(iter(option))} is '.*'; take '"):
+            sl.SpinBlock(GRID, {0: 1}, {0: 1}, rngs=nnx.Rngs(0), **option)
+
+
+def test_spectral_pooling_is_as_equivariant_as_the_grid_is_fine():
+    """Of smooth fields: the error of samples' weighted means is larger by far."""
+    coefficients = st.random_coefficients(jax.random.key(1), {0: 1}, 4, batch=2, real_scalars=True)
+    padded = {0: jnp.pad(coefficients[0], [(0, 0), (0, 4), (4, 4), (0, 0)])}
+    errors = {}
+    for pooling in ("weighted", "spectral"):
+        block = sl.SpinBlock(
+            GRID, {0: 1}, {0: 2, 1: 2}, pool=True, pooling=pooling, rngs=nnx.Rngs(0)
+        )
+        # The linear part alone: pointwise nonlinearities alias, whatever the pooling.
+        block.nonlinearity = lambda field: field
+        errors[pooling] = float(
+            jnp.max(
+                sl.equivariance_error(
+                    lambda field, block=block: block.composed(field, train=False),
+                    GRID,
+                    padded,
+                    key=jax.random.key(2),
+                    output_grid=block.output_grid,
+                )
+            )
+        )
+    assert errors["spectral"] < 1e-5 < 1e-2 < errors["weighted"]
+
+
 def test_gradients_are_finite_where_a_field_vanishes():
     layer = sl.MagnitudeNonlinearity({1: 1})
     grad = jax.grad(lambda x: jnp.sum(layer({1: x + 0j})[1].real))(jnp.zeros((1, 2, 2, 1)))
@@ -71,6 +126,7 @@ def test_pointwise_layers_commute_with_the_turn_of_the_phase():
         sl.MagnitudeNonlinearity({0: 2, 1: 2, 2: 2}),
         lambda f: sl.SpinBatchNormalization(GRID, {0: 2, 1: 2, 2: 2})(f, train=True),
         sl.PhaseCollapse({0: 2, 1: 2, 2: 2}, rngs=nnx.Rngs(0)),
+        sl.GatedNonlinearity({0: 2, 1: 2, 2: 2}, rngs=nnx.Rngs(0)),
     ]
     turn = {spin: np.exp(-1j * spin * 0.7).astype(np.complex64) for spin in field}
     for layer in layers:

@@ -13,8 +13,8 @@ GRID = st.EquiangularGrid(64)
 apply = nnx.jit(lambda model, field: model(field, train=False))
 
 
-def logits_of(seed):
-    model = sr.get_model("spin_classifier_6_layers").create(
+def logits_of(seed, name="spin_classifier_6_layers"):
+    model = sr.get_model(name).create(
         input=sr.FieldSpec(GRID, {0: 1}), output=sr.ClassSpec(10), rngs=nnx.Rngs(seed)
     )
     return lambda field: apply(model, field)
@@ -36,6 +36,20 @@ def test_logits_of_the_untrained_network_hardly_change_under_rotation():
         for seed in range(4)
     ]
     assert max(errors) < 0.05, errors
+
+
+def test_spectral_pooling_makes_the_untrained_network_less_variant():
+    """In the median of four seeds."""
+    errors = {
+        name: np.median(
+            [
+                sl.invariance_error(logits_of(seed, name), GRID, inputs(), key=jax.random.key(7))
+                for seed in range(4)
+            ]
+        )
+        for name in ("spin_classifier_6_layers", "gated_spin_classifier_6_layers")
+    }
+    assert errors["gated_spin_classifier_6_layers"] < errors["spin_classifier_6_layers"] / 2, errors
 
 
 def test_logits_do_not_change_under_a_shift_that_the_poolings_allow():

@@ -16,6 +16,7 @@ NAMES = {
     "tiny_classifier",
     "tiny_cnn_classifier",
     "spin_classifier_6_layers",
+    "gated_spin_classifier_6_layers",
     "spherical_classifier_6_layers",
     "cnn_classifier_6_layers",
 }

@@ -43,6 +43,7 @@ import numpy as np
 from sphere_transforms.contraction import contract
 from sphere_transforms.double_precision import check_x64
 from sphere_transforms.grids import Grid
+from sphere_transforms.grids.arguments import checked_band_limit
 from sphere_transforms.harmonics import check_spin, latitude_functions_by_degree
 from sphere_transforms.latitude_tables import block_edges
 from sphere_transforms.linear_operator import apply_linear
@@ -63,7 +64,7 @@ class RealBasisTransform:
     Attributes:
       grid: the grid.
       spins: the spin weights, increasing.
-      band_limit: L.
+      band_limit: L, of the coefficients.
       precision: of the matrix products.
     """
 
@@ -76,6 +77,7 @@ class RealBasisTransform:
         self,
         grid: Grid,
         spins: Iterable[int],
+        band_limit: int | None = None,
         *,
         dtype: Any = None,
         precision: Any = jax.lax.Precision.HIGHEST,
@@ -85,13 +87,14 @@ class RealBasisTransform:
         Args:
           grid: where fields are sampled: rings of equally many samples.
           spins: spin weights.
+          band_limit: L, at most the grid's, which it is by default: higher degrees are dropped.
           dtype: of the tables, float32 or float64; None: float64 where x64 is enabled. They are
             cast to the dtype of what is transformed.
           precision: of the matrix products.
 
         Raises:
-          ValueError: a grid of unequal rings, a spin that the grid does not carry, another dtype,
-            or tables that do not fit.
+          ValueError: a grid of unequal rings, a band limit above the grid's, a spin that it does
+            not carry, another dtype, or tables that do not fit.
         """
         if len(grid.shape) != 2:
             raise ValueError(
@@ -99,16 +102,20 @@ class RealBasisTransform:
                 "take another grid, or SpinTransform."
             )
         self.grid, self.spins = grid, tuple(sorted(set(spins)))
-        self.band_limit, self.precision = grid.band_limit, jax.lax.Precision(precision)
+        self.band_limit = checked_band_limit(grid, band_limit)
+        self.precision = jax.lax.Precision(precision)
         for spin in self.spins:
             check_spin(spin, self.band_limit)
         name = jnp.zeros((), float).dtype.name if dtype is None else np.dtype(dtype).name
         _check_dtype(name, "dtype")
         self._check_memory(np.dtype(name).itemsize)
         with jax.ensure_compile_time_eval():
-            self._fourier = _fourier_tables(grid, name)
+            self._fourier = _fourier_tables(grid, self.band_limit, name)
             self._analysis, self._synthesis = (
-                {s: _latitude_tables(grid, s, name, weighted=weighted) for s in self.spins}
+                {
+                    spin: _latitude_tables(grid, spin, self.band_limit, name, weighted=weighted)
+                    for spin in self.spins
+                }
                 for weighted in (True, False)
             )
 
@@ -155,7 +162,7 @@ class RealBasisTransform:
             )
 
     def __repr__(self) -> str:
-        return f"RealBasisTransform({self.grid!r}, spins={self.spins})"
+        return f"RealBasisTransform({self.grid!r}, {self.spins}, {self.band_limit})"
 
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
         """Tables as leaves; the rest is static."""
@@ -275,9 +282,9 @@ class OrderwiseProduct:
 
 
 @functools.lru_cache(maxsize=64)
-def _fourier_tables(grid: Grid, dtype: str) -> dict[str, jax.Array]:
+def _fourier_tables(grid: Grid, band_limit: int, dtype: str) -> dict[str, jax.Array]:
     """By part of the field, (m and q, long): what multiplies the sum, or difference, of G."""
-    phase = np.outer(np.arange(grid.band_limit), grid.longitudes)
+    phase = np.outer(np.arange(band_limit), grid.longitudes)
     cosine, sine = np.cos(phase), np.sin(phase)
     rows = {"real": [cosine, -sine], "imag": [sine, cosine]}
     return {
@@ -287,13 +294,15 @@ def _fourier_tables(grid: Grid, dtype: str) -> dict[str, jax.Array]:
 
 
 @functools.lru_cache(maxsize=64)
-def _latitude_tables(grid: Grid, spin: int, dtype: str, *, weighted: bool) -> Tables:
+def _latitude_tables(
+    grid: Grid, spin: int, band_limit: int, dtype: str, *, weighted: bool
+) -> Tables:
     """By block of orders: (m and sign, degree, ring), with one sign for spin 0, and turned."""
     tables = []
-    plus, minus = _scaled_functions(grid, spin, weighted)
+    plus, minus = _scaled_functions(grid, spin, band_limit, weighted)
     # For spin 0 both signs have the same function, so that their sum does for both.
     signs = [plus + minus] if spin == 0 else [plus, minus]
-    for start, stop in itertools.pairwise(block_edges(grid.band_limit)):
+    for start, stop in itertools.pairwise(block_edges(band_limit)):
         block = np.stack([values[start:stop, start:] for values in signs], 1)
         block = block.reshape(-1, *block.shape[2:]).astype(dtype)
         turned = np.ascontiguousarray(np.swapaxes(block, 1, 2))
@@ -301,9 +310,11 @@ def _latitude_tables(grid: Grid, spin: int, dtype: str, *, weighted: bool) -> Ta
     return tuple(tables)
 
 
-def _scaled_functions(grid: Grid, spin: int, weighted: bool) -> tuple[np.ndarray, np.ndarray]:
+def _scaled_functions(
+    grid: Grid, spin: int, band_limit: int, weighted: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """T_m and T'_m over sqrt(2), over 2 for m = 0; (m, ell, ring); weighted, for an analysis."""
-    band_limit, quadrature = grid.band_limit, grid.analysis
+    quadrature = grid.analysis
     angles = quadrature.colatitudes if weighted else grid.colatitudes
     functions = np.zeros((2, band_limit, band_limit, angles.size))
     for ell, values in latitude_functions_by_degree(band_limit, spin, angles):

@@ -13,7 +13,7 @@ from sphere_transforms.colatitude import ColatitudeProduct, analysis_tables, syn
 from sphere_transforms.double_precision import check_x64
 from sphere_transforms.fields import Coefficients, Field
 from sphere_transforms.grids import Grid
-from sphere_transforms.grids.arguments import whole_number
+from sphere_transforms.grids.arguments import checked_band_limit, whole_number
 from sphere_transforms.harmonics import check_spin
 from sphere_transforms.healpix_rings import ring_tables
 from sphere_transforms.linear_operator import apply_linear
@@ -90,7 +90,7 @@ class SpinTransform:
         if not all(hasattr(grid, name) for name in ("shape", "band_limit", "colatitudes")):
             raise ValueError(f"grid is {grid!r}; give a grid object such as EquiangularGrid(64).")
         self.grid = grid
-        self.band_limit = _checked_band_limit(grid, band_limit)
+        self.band_limit = checked_band_limit(grid, band_limit)
         self.spins = _checked_spins(spins, self.band_limit)
         self.precision = jax.lax.Precision(precision)
         self._dtype = _checked_dtype(dtype)
@@ -282,19 +282,6 @@ def _check_mapping(values: Any, what: str) -> None:
             f"{what} is a {type(values).__name__}; give a mapping from spin weight to array, for "
             "example {0: x}."
         )
-
-
-def _checked_band_limit(grid: Grid, band_limit: int | None) -> int:
-    if band_limit is None:
-        return grid.band_limit
-    if isinstance(band_limit, bool) or not isinstance(band_limit, int | np.integer):
-        raise ValueError(f"band_limit is {band_limit!r}; it must be a whole number.")
-    if not 1 <= band_limit <= grid.band_limit:
-        raise ValueError(
-            f"band_limit is {band_limit}; {grid!r} carries degrees below {grid.band_limit}, so it "
-            f"must be from 1 to {grid.band_limit}: lower it or take a finer grid."
-        )
-    return int(band_limit)
 
 
 def _checked_spins(spins: Iterable[int], band_limit: int) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from spin_layers.constant import Constant
 from spin_layers.convolution import SpinConvolution, localized_filter_matrix
 from spin_layers.equivariance import equivariance_error, field_difference, invariance_error
 from spin_layers.fused_block import fused_block
+from spin_layers.gated_nonlinearity import GatedNonlinearity
 from spin_layers.initialization import complex_normal, lecun_normal
 from spin_layers.nonlinearity import MagnitudeNonlinearity
 from spin_layers.normalization import SpinBatchNormalization
@@ -23,6 +24,7 @@ from spin_layers.weights import (
 __all__ = [
     "Channels",
     "Constant",
+    "GatedNonlinearity",
     "MagnitudeNonlinearity",
     "PackedField",
     "PhaseCollapse",

@@ -1,4 +1,4 @@
-"""The block that the published networks repeat."""
+"""The block that the networks repeat."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from spin_layers.channels import Channels, check_field
 from spin_layers.constant import Constant
 from spin_layers.convolution import SpinConvolution
 from spin_layers.fused_block import fused_block
+from spin_layers.gated_nonlinearity import GatedNonlinearity
 from spin_layers.nonlinearity import MagnitudeNonlinearity
 from spin_layers.normalization import SpinBatchNormalization
 from spin_layers.packed import pack, unpack
@@ -22,7 +23,12 @@ from spin_layers.pooling import pooled_grid, weighted_pool
 
 
 class SpinBlock(nnx.Module):
-    """Weighted pooling where asked for, convolution, batch normalisation, nonlinearity.
+    """Pooling where asked for, convolution, batch normalisation, nonlinearity.
+
+    The published networks pool by weighted means of samples, which is equivariant only in part.
+    Spectral pooling drops the degrees that the coarser grid does not carry, between the
+    convolution's two transforms: it is exactly equivariant, and costs less, for nothing is made on
+    the finer grid. (Esteves, Slotine, Makadia 2023, arXiv 2306.05420.)
 
     Attributes:
       output_grid: grid of the output.
@@ -36,6 +42,8 @@ class SpinBlock(nnx.Module):
         *,
         filter_values: int | None = None,
         pool: bool = False,
+        pooling: str = "weighted",
+        nonlinearity: str = "magnitude",
         dtype: Any = jnp.float32,
         precision: Any = jax.lax.Precision.HIGHEST,
         rngs: nnx.Rngs,
@@ -48,26 +56,51 @@ class SpinBlock(nnx.Module):
           channels_out: channels per spin of the output.
           filter_values: learned values per filter; None for one per degree.
           pool: halve the resolution first.
+          pooling: how, "weighted" or "spectral".
+          nonlinearity: "magnitude" or "gated": `MagnitudeNonlinearity`, `GatedNonlinearity`.
           dtype: of the parameters' real part, float32 or float64.
           precision: of the matrix products.
           rngs: its "params" stream draws the filters.
+
+        Raises:
+          ValueError: another `pooling` or `nonlinearity`, or what the layers refuse.
         """
+        if pooling not in ("weighted", "spectral"):
+            raise ValueError(f"SpinBlock: pooling is {pooling!r}; take 'weighted' or 'spectral'.")
+        if nonlinearity not in ("magnitude", "gated"):
+            raise ValueError(
+                f"SpinBlock: nonlinearity is {nonlinearity!r}; take 'magnitude' or 'gated'."
+            )
         self.grid = grid
-        self.pool = pool
+        self.pools_samples = pool and pooling == "weighted"
         self.output_grid = pooled_grid(grid) if pool else grid
+        analyzed_grid = self.output_grid if self.pools_samples else grid
         self.convolution = SpinConvolution(
-            self.output_grid,
+            analyzed_grid,
             channels_in,
             channels_out,
             filter_values=filter_values,
+            output_grid=self.output_grid,
             dtype=dtype,
             precision=precision,
             rngs=rngs,
         )
         self.normalization = SpinBatchNormalization(self.output_grid, channels_out, dtype=dtype)
-        self.nonlinearity = MagnitudeNonlinearity(channels_out, dtype=dtype)
-        spins = {*self.convolution.channels_in, *self.convolution.channels_out}
-        self.transform = Constant(RealBasisTransform(self.output_grid, spins, precision=precision))
+        self.nonlinearity: MagnitudeNonlinearity | GatedNonlinearity
+        if nonlinearity == "gated":
+            self.nonlinearity = GatedNonlinearity(
+                channels_out, dtype=dtype, precision=precision, rngs=rngs
+            )
+        else:
+            self.nonlinearity = MagnitudeNonlinearity(channels_out, dtype=dtype)
+        spins_in, spins_out = self.convolution.channels_in, self.convolution.channels_out
+        band_limit = self.output_grid.band_limit
+        self.analysis = Constant(
+            RealBasisTransform(analyzed_grid, spins_in, band_limit, precision=precision)
+        )
+        self.synthesis = Constant(
+            RealBasisTransform(self.output_grid, spins_out, precision=precision)
+        )
 
     def __call__(self, field: Mapping[int, jax.Array], *, train: bool) -> dict[int, jax.Array]:
         """Applies the block.
@@ -84,6 +117,6 @@ class SpinBlock(nnx.Module):
 
     def composed(self, field: Mapping[int, jax.Array], *, train: bool) -> dict[int, jax.Array]:
         """The definition: the layers in turn. `__call__` computes the same, faster."""
-        if self.pool:
+        if self.pools_samples:
             field, _ = weighted_pool(field, self.grid)
         return self.nonlinearity(self.normalization(self.convolution(field), train=train))

@@ -26,7 +26,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spin_layers.nonlinearity import scaled_by_modulus
 from spin_layers.packed import PackedField, weighted_pool_packed
 
 if TYPE_CHECKING:
@@ -45,11 +44,12 @@ def fused_block(block: SpinBlock, packed: PackedField, *, train: bool) -> Packed
     Returns:
       Packed field on the block's output grid; spin 0 real.
     """
-    if block.pool:
+    if block.pools_samples:
         packed = weighted_pool_packed(packed, block.grid, block.output_grid)
-    transform, convolution = block.transform.get_value(), block.convolution
-    precision, epsilon = convolution.precision, block.nonlinearity.epsilon
-    coefficients = {spin: transform.analyze(spin, parts) for spin, parts in sorted(packed.items())}
+    analysis, synthesis = block.analysis.get_value(), block.synthesis.get_value()
+    convolution = block.convolution
+    precision = convolution.precision
+    coefficients = {spin: analysis.analyze(spin, parts) for spin, parts in sorted(packed.items())}
     with jax.named_scope("gather_rows"):
         # E of every spin, then B of those that have it: the order of `_filters`' rows.
         rows = jnp.concatenate(
@@ -64,20 +64,16 @@ def fused_block(block: SpinBlock, packed: PackedField, *, train: bool) -> Packed
     filters, offsets = _normalized(block.normalization, filters, statistics)
     columns = _multiply(rows, tuple(filters.values()), precision)
 
-    result: PackedField = {}
+    linear: PackedField = {}
     for (spin, matrix), values in zip(filters.items(), columns, strict=True):
         if spin == 0:
-            (real,) = transform.synthesize(0, (values,))
-            with jax.named_scope("nonlinearity"):
-                shifted = real + offsets[0].real[None, None, None, :]
-                result[0] = (jax.nn.leaky_relu(shifted, block.nonlinearity.negative_slope),)
+            (real,) = synthesis.synthesize(0, (values,))
+            linear[0] = (real + offsets[0].real[None, None, None, :],)
         else:
             width = matrix.shape[-1] // 2
-            parts = transform.synthesize(spin, (values[..., :width], values[..., width:]))
-            bias = block.nonlinearity.bias[f"spin_{spin}"][...]
-            with jax.named_scope("nonlinearity"):
-                result[spin] = scaled_by_modulus(*parts, bias, epsilon)
-    return result
+            linear[spin] = synthesis.synthesize(spin, (values[..., :width], values[..., width:]))
+    with jax.named_scope("nonlinearity"):
+        return block.nonlinearity.on_parts(linear)
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))

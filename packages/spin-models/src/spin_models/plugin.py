@@ -2,7 +2,8 @@
 
 A model is a class and its options. The six-layer ones are those of Esteves, Makadia and Daniilidis
 (2020), arXiv 2006.10731, section 5.1, as the published code has them; their `pool` stands for
-resolutions (64, 64, 64, 32, 32, 16, 16) where the input has 64.
+resolutions (64, 64, 64, 32, 32, 16, 16) where the input has 64. The gated one is ours: of as many
+layers and no more parameters, on grids of (64, 32, 32, 32, 16, 16, 16).
 """
 
 from typing import Any
@@ -27,6 +28,17 @@ def register_models() -> list[sr.ModelEntry]:
             spins=(0, 1),
             filter_values=(6, 6, 4, 4, 3, 3),
             pool=_POOL_6_LAYERS,
+        ),
+        _entry(
+            "gated_spin_classifier_6_layers",
+            _SPIN,
+            "ours, not the paper's: spectral pooling and gated nonlinearities; 38,642 parameters",
+            widths=(16, 16, 20, 22, 24, 26),
+            spins=(0, 1),
+            filter_values=(6, 6, 4, 4, 3, 3),
+            pool=(True, False, False, True, False, False),
+            pooling="spectral",
+            nonlinearity="gated",
         ),
         _entry(
             "spherical_classifier_6_layers",

@@ -31,6 +31,8 @@ class SpinClassifier(nnx.Module):
         spins: Sequence[int] = (0, 1),
         filter_values: Sequence[int | None],
         pool: Sequence[bool],
+        pooling: str = "weighted",
+        nonlinearity: str = "magnitude",
         dtype: Any = jnp.float32,
         precision: Any = jax.lax.Precision.HIGHEST,
         rngs: nnx.Rngs,
@@ -44,12 +46,15 @@ class SpinClassifier(nnx.Module):
           spins: spin weights of every block's output.
           filter_values: learned values per filter, block by block; None for one per degree.
           pool: whether a block halves the resolution first.
+          pooling: how, "weighted" or "spectral": see `spin_layers.SpinBlock`.
+          nonlinearity: "magnitude" or "gated", likewise.
           dtype: of the parameters' real part, float32 or float64.
           precision: of the matrix products.
           rngs: its "params" stream draws the parameters.
 
         Raises:
-          ValueError: the sequences differ in length, or the grid is too coarse for the pooling.
+          ValueError: the sequences differ in length, the grid is too coarse for the pooling, or
+            what the layers refuse.
         """
         if not len(widths) == len(filter_values) == len(pool) > 0:
             raise ValueError(
@@ -66,6 +71,8 @@ class SpinClassifier(nnx.Module):
                 channels_out,
                 filter_values=values,
                 pool=halve,
+                pooling=pooling,
+                nonlinearity=nonlinearity,
                 dtype=dtype,
                 precision=precision,
                 rngs=rngs,

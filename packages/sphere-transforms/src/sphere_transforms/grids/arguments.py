@@ -1,8 +1,10 @@
-"""The check of what a grid is made from."""
+"""Checks of what a grid is made from, and of what is asked of it."""
 
 from __future__ import annotations
 
 import numpy as np
+
+from sphere_transforms.grids.protocol import Grid
 
 
 def whole_number(
@@ -38,3 +40,17 @@ def whole_number(
         bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name} is {value!r}; it must be {kind} {bounds}{advice}")
     return int(value)
+
+
+def checked_band_limit(grid: Grid, band_limit: int | None) -> int:
+    """Returns the band limit, by default the grid's; ValueError if the grid carries less."""
+    if band_limit is None:
+        return grid.band_limit
+    if isinstance(band_limit, bool) or not isinstance(band_limit, int | np.integer):
+        raise ValueError(f"band_limit is {band_limit!r}; it must be a whole number.")
+    if not 1 <= band_limit <= grid.band_limit:
+        raise ValueError(
+            f"band_limit is {band_limit}; {grid!r} carries degrees below {grid.band_limit}, so it "
+            f"must be from 1 to {grid.band_limit}: lower it or take a finer grid."
+        )
+    return int(band_limit)
