@@ -57,6 +57,16 @@ def test_tiny_models_have_like_sizes_and_train(name):
     assert all(bool(jnp.any(leaf != 0)) for leaf in jax.tree.leaves(grad)[-2:])
 
 
+def test_the_gated_network_has_no_more_parameters_than_the_published_one():
+    field, classes = sr.FieldSpec(st.EquiangularGrid(64), {0: 1}), sr.ClassSpec(10)
+    counts = [
+        sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
+        for name in ("gated_spin_classifier_6_layers", "spin_classifier_6_layers")
+        for model in [sr.get_model(name).create(input=field, output=classes, rngs=nnx.Rngs(0))]
+    ]
+    assert counts == [38_642, 39_146]
+
+
 def test_other_spins_and_vector_inputs():
     model = create("tiny_classifier", channels={0: 2, 1: 1}, spins=(-1, 0, 2))
     field = {
