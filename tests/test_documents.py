@@ -47,3 +47,28 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", (DOCS / page).read_text()):
         if not target.startswith("http"):
             assert (DOCS / target).exists(), target
+
+
+def numbers(text):
+    return [float(word) for word in re.findall(r"-?\d+\.?\d*", text)]
+
+
+def test_the_tutorial_prints_what_it_says(capsys, monkeypatch, tmp_path):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    page = (DOCS / "tutorial.md").read_text()
+    namespace, printed = {}, []
+    for code in blocks("tutorial.md"):
+        code = code.replace('"docs/', f'"{DOCS.as_posix()}/')
+        code = code.replace('"turning.png"', f'"{(tmp_path / "turning.png").as_posix()}"')
+        exec(compile(code, "docs/tutorial.md", "exec"), namespace)
+        printed.append(capsys.readouterr().out)
+    shown = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    printed = [text for text in printed if text]
+    assert len(printed) == len(shown) == 3
+    # Shapes; logits, rounded to a tenth; differences in percent.
+    for text, expected, rounding in zip(printed, shown, (0, 0.11, 1.01), strict=True):
+        assert re.sub(r"[\d. -]", "", text) == re.sub(r"[\d. -]", "", expected)
+        assert numbers(text) == pytest.approx(numbers(expected), abs=rounding, rel=0)
+    assert {line[11:14] for line in printed[1].splitlines()} == {"a 5"}
+    assert (tmp_path / "turning.png").stat().st_size > 10_000

@@ -21,6 +21,10 @@ USE = """
 import spin_registry as sr
 assert not sr.broken_plugins(), sr.broken_plugins()
 assert {"spin_classifier_6_layers", "tiny_classifier"} <= set(sr.model_names())
+import spin_models
+for name in spin_models.pretrained_names():
+    spin_models.load_pretrained(*name)
+assert ("spin_classifier_6_layers", "spherical_mnist/rotated") in spin_models.pretrained_names()
 assert {"digits/rotated", "spherical_mnist/rotated"} <= set(sr.dataset_names())
 import spin_train
 config = spin_train.load_config("digits")

@@ -1,5 +1,6 @@
 """Trained models from files, without the runner."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -48,6 +49,16 @@ def test_files_of_no_model(tmp_path):
     sl.write_weights(tmp_path / "w", model, METADATA | {"output": {"num_classes": 4}})
     with pytest.raises(ValueError, match=r"params.head.bias has shape \(4,\), the file's \(3,\)"):
         spin_models.load(tmp_path / "w")
+
+
+def test_the_weights_in_the_box():
+    name, dataset = "spin_classifier_6_layers", "spherical_mnist/rotated"
+    assert (name, dataset) in spin_models.pretrained_names()
+    model = spin_models.load_pretrained(name, dataset)
+    params = jax.tree.leaves(nnx.state(model, nnx.Param))
+    assert sum(leaf.size for leaf in params) == 39_146
+    with pytest.raises(KeyError, match=r"there are \('spin_classifier_6_layers', "):
+        spin_models.load_pretrained(name, "spherical_mnist/rotatd")
 
 
 @pytest.mark.parametrize("name", ["tiny_classifier", "tiny_cnn_classifier"])

@@ -27,8 +27,9 @@ class SpinBlock(nnx.Module):
 
     The published networks pool by weighted means of samples, which is equivariant only in part.
     Spectral pooling drops the degrees that the coarser grid does not carry, between the
-    convolution's two transforms: it is exactly equivariant, and costs less, for nothing is made on
-    the finer grid. (Esteves, Slotine, Makadia 2023, arXiv 2306.05420.)
+    convolution's two transforms: it is exactly equivariant for what the finer grid carries, and
+    costs less, for nothing is made on that grid. (Esteves, Slotine, Makadia 2023, arXiv
+    2306.05420.)
 
     Attributes:
       output_grid: grid of the output.

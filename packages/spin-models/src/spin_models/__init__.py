@@ -8,9 +8,11 @@ _HOMES = {
     "CNNClassifier": "spin_models.cnn_classifier",
     "SpinClassifier": "spin_models.spin_classifier",
     "load": "spin_models.loading",
+    "load_pretrained": "spin_models.pretrained",
+    "pretrained_names": "spin_models.pretrained",
 }
 
-__all__ = ["CNNClassifier", "SpinClassifier", "load"]
+__all__ = ["CNNClassifier", "SpinClassifier", "load", "load_pretrained", "pretrained_names"]
 
 
 def __getattr__(name: str) -> Any:

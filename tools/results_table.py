@@ -1,0 +1,239 @@
+"""Prints the table of results, and the command of each of its runs, from the runs kept in results/.
+
+Usage: python tools/results_table.py [FOLDER]
+
+A run is a folder of `results/` with the files that `spin-train` and `spin-evaluate` leave in a
+working directory: config.json, summary.json, metrics.jsonl and evaluation_*.json; and machine.json,
+written by hand: {"machine": "...", "hours": 2.0}. A run that was measured on the validation split
+alone is no row of the table, but of a second one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import spin_train
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
+POSES = {"spherical_mnist/canonical": "NR", "spherical_mnist/rotated": "R"}
+PROTOCOLS = ("NR/NR", "R/R", "NR/R")
+# What tells runs of one row apart, and what changes no number.
+NOT_OF_A_ROW = {"dataset", "eval_dataset", "seed", "trial", "model_name"}
+IMMATERIAL = {
+    "checkpoint_every_steps",
+    "data_placement",
+    "data_threads",
+    "data_workers",
+    "eval_every_steps",
+    "log_loss_every_steps",
+    "profile_steps",
+    "report_examples",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+      name: of its folder.
+      config: its configuration, plain.
+      changed: what differs from the preset spherical_mnist and changes a number.
+      parameters: the model's.
+      steps: that it was trained.
+      accuracy: on test digits, by protocol, "R/R"; empty if the run was tested on none.
+      validation: accuracy on the validation split, of the state after the last step.
+      machine: what it ran on.
+      hours: that it took.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    changed: Mapping[str, Any]
+    parameters: int
+    steps: int
+    accuracy: Mapping[str, float]
+    validation: float | None
+    machine: str
+    hours: float
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """What the runs of one row have in common."""
+        kept = {key: value for key, value in self.changed.items() if key not in NOT_OF_A_ROW}
+        return (self.config["model_name"], json.dumps(kept, sort_keys=True), self.machine)
+
+    @property
+    def command(self) -> str:
+        """Trains it anew."""
+        words = [f"spin-train --workdir runs/{self.name} --config spherical_mnist"]
+        words += [f"--config.{key} {_word(value)}" for key, value in _flat(self.changed)]
+        return " ".join(words)
+
+    @property
+    def evaluations(self) -> list[str]:
+        """The commands of its figures on other digits than those it is tested on at the end."""
+        end = self.config["eval_dataset"] or self.config["dataset"]
+        return [
+            f"spin-evaluate --workdir runs/{self.name} --dataset {name}"
+            for protocol in self.accuracy
+            for name, pose in POSES.items()
+            if protocol.split("/")[1] == pose and name != end
+        ]
+
+
+def read_runs(folder: Path = RESULTS) -> list[Run]:
+    """Reads every run that is finished.
+
+    Raises:
+      FileNotFoundError, KeyError: a run's folder lacks something.
+      ValueError: its files contradict one another.
+    """
+    return [_read_run(path.parent) for path in sorted(folder.glob("*/summary.json"))]
+
+
+def _read_run(folder: Path) -> Run:
+    config = _json(folder / "config.json")["config"]
+    summary = _json(folder / "summary.json")
+    machine = _json(folder / "machine.json")
+    last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
+    if last["step"] != summary["num_train_steps"]:
+        raise ValueError(f"{folder}: metrics.jsonl ends at {last['step']}, not at the last step")
+    preset = spin_train.load_config("spherical_mnist").to_dict()
+    changed = {
+        key: value
+        for key, value in config.items()
+        if key not in IMMATERIAL and value != preset[key]
+    }
+    trained = POSES[config["dataset"]]
+    accuracy = {}
+    if "test" in summary:
+        ended_on = config["eval_dataset"] or config["dataset"]
+        accuracy[f"{trained}/{POSES[ended_on]}"] = summary["test"]["accuracy"]
+    for path in sorted(folder.glob("evaluation_*_test_last.json")):
+        evaluation = _json(path)
+        if evaluation["step"] != summary["num_train_steps"]:
+            raise ValueError(f"{path} is of step {evaluation['step']}, not of the last one")
+        protocol = f"{trained}/{POSES[evaluation['dataset']]}"
+        if accuracy.setdefault(protocol, evaluation["accuracy"]) != evaluation["accuracy"]:
+            raise ValueError(f"{path} and summary.json differ in {protocol}")
+    return Run(
+        folder.name,
+        config,
+        changed,
+        summary["param_count"],
+        summary["num_train_steps"],
+        accuracy,
+        summary.get("validation", {}).get("accuracy"),
+        machine["machine"],
+        machine["hours"],
+    )
+
+
+def results_table(runs: Iterable[Run]) -> str:
+    """The tested runs as a table in Markdown: a row for each model and way of training."""
+    rows = _rows(run for run in runs if run.accuracy)
+    lines = [
+        "| model | parameters | NR/NR | R/R | NR/R | seeds | steps | hours a run, machine |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        first = row[0]
+        cells = [
+            _label(first),
+            f"{first.parameters:,}",
+            *(_percent([run.accuracy.get(protocol) for run in row]) for protocol in PROTOCOLS),
+            _listed(run.config["seed"] for run in row),
+            f"{first.steps:,}",
+            f"{statistics.mean(run.hours for run in row):.1f}, {first.machine}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def validation_table(runs: Iterable[Run]) -> str:
+    """The runs that were kept from the test split, with their accuracy on validation."""
+    rows = _rows(run for run in runs if run.validation is not None)
+    lines = [
+        "| model | parameters | trained on | validation | seeds | steps |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        first = row[0]
+        cells = [
+            _label(first),
+            f"{first.parameters:,}",
+            POSES[first.config["dataset"]],
+            _percent([run.validation for run in row]),
+            _listed(run.config["seed"] for run in row),
+            f"{first.steps:,}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def commands(runs: Iterable[Run]) -> str:
+    """What trains and measures every run anew, a line each."""
+    return "\n".join(line for run in runs for line in (run.command, *run.evaluations))
+
+
+def _rows(runs: Iterable[Run]) -> list[list[Run]]:
+    rows: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        rows.setdefault(run.row, []).append(run)
+    return list(rows.values())
+
+
+def _label(run: Run) -> str:
+    kept = {k: v for k, v in run.changed.items() if k not in NOT_OF_A_ROW}
+    # Combining the splits is what a tested run does and a validated one does not.
+    kept.pop("combine_train_val_and_eval_on_test", None)
+    settings = ", ".join(f"{key} {_word(value)}" for key, value in _flat(kept))
+    return f"`{run.config['model_name']}`" + (f", {settings}" if settings else "")
+
+
+def _percent(values: Iterable[float | None]) -> str:
+    known = [100 * value for value in values if value is not None]
+    if not known:
+        return ""
+    spread = f" ± {statistics.stdev(known):.2f}" if len(known) > 1 else ""
+    return f"{statistics.mean(known):.2f}%{spread}"
+
+
+def _listed(seeds: Iterable[int]) -> str:
+    return ", ".join(str(seed) for seed in sorted(set(seeds)))
+
+
+def _flat(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            pairs += [(f"{key}.{inner}", word) for inner, word in _flat(value)]
+        else:
+            pairs.append((key, value))
+    return pairs
+
+
+def _word(value: Any) -> str:
+    return f"'{tuple(value)}'" if isinstance(value, list) else str(value)
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def main(folder: str | None = None) -> None:
+    """Prints both tables and the commands."""
+    runs = read_runs(Path(folder) if folder else RESULTS)
+    print(results_table(runs), validation_table(runs), commands(runs), sep="\n\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
