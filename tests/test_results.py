@@ -37,7 +37,8 @@ def test_every_run_is_whole(runs):
     assert runs
     for run in runs:
         folder = ROOT / "results" / run.name
-        records = [json.loads(line) for line in (folder / "metrics.jsonl").open()]
+        lines = (folder / "metrics.jsonl").read_text().splitlines()
+        records = [json.loads(line) for line in lines]
         steps = [record["step"] for record in records if "loss" in record]
         assert steps == sorted(set(steps))
         assert steps[-1] == run.steps
