@@ -188,7 +188,7 @@ def _rows(runs: Iterable[Run]) -> list[list[Run]]:
     rows: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
         rows.setdefault(run.row, []).append(run)
-    return list(rows.values())
+    return sorted(rows.values(), key=lambda row: (row[0].parameters, -row[0].steps))
 
 
 def _label(run: Run) -> str:
