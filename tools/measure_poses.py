@@ -1,0 +1,87 @@
+"""How well a trained network knows digits, in poses that it was trained on and in others.
+
+Usage: python tools/measure_poses.py [--weights model.safetensors] [--every 10] [--poses 4]
+
+For a network that was trained on `spherical_mnist/rotated` (by default the one that comes with
+spin-models): accuracy and loss of every tenth training and test digit in the dataset's pose,
+upright, and in fresh poses; and of the mean of the logits over the fresh poses. A network that is
+exactly equivariant knows a digit in all poses alike. MNIST is read from SPIN_MNIST_DIR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+
+import numpy as np
+from flax import nnx
+
+import sphere_transforms as st
+import spin_data
+import spin_models
+import spin_registry as sr
+from spherical_mnist.files import read_mnist
+
+BATCH = 50
+
+
+def main() -> None:
+    """Prints a line for each kind of digits and poses."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", help="a file of spin-export")
+    parser.add_argument("--every", type=int, default=10)
+    parser.add_argument("--poses", type=int, default=4)
+    arguments = parser.parse_args()
+    if arguments.weights:
+        model = spin_models.load(arguments.weights)
+    else:
+        model = spin_models.load_pretrained("spin_classifier_6_layers", "spherical_mnist/rotated")
+    data = sr.get_dataset("spherical_mnist/rotated").load()
+    with tempfile.TemporaryDirectory() as downloads:
+        digits = read_mnist(None, downloads)
+    for split, (images, labels) in digits.items():
+        source = data.splits[split]
+        chosen = np.arange(0, len(source), arguments.every)
+        chosen = chosen[: len(chosen) // BATCH * BATCH]
+        images, labels = images[chosen], labels[chosen]
+        own = np.stack([np.asarray(source[int(i)]["input"]["spin_0"]) for i in chosen])
+        show(f"{split}, own pose", logits_of(model, own), labels)
+        show(f"{split}, upright", logits_of(model, turned(images, None)), labels)
+        fresh = [logits_of(model, turned(images, seed)) for seed in range(arguments.poses)]
+        show(f"{split}, fresh poses", np.concatenate(fresh), np.tile(labels, arguments.poses))
+        show(f"{split}, mean over fresh poses", np.mean(fresh, axis=0), labels)
+
+
+def turned(images: np.ndarray, seed: int | None) -> np.ndarray:
+    """The images on the sphere: (batch, lat, long, 1), each in a random pose, or all upright."""
+    angles = None
+    if seed is not None:
+        generator = np.random.default_rng([seed, 2020])
+        full, half = 2 * np.pi * generator.random((2, len(images))), generator.random(len(images))
+        angles = (full[0], np.arccos(1 - 2 * half), full[1])
+    return spin_data.project_images(images, st.EquiangularGrid(64), angles)[..., None]
+
+
+def logits_of(model: nnx.Module, spheres: np.ndarray) -> np.ndarray:
+    """Logits of the spheres, with values in [0, 255]."""
+    batches = np.split(spheres.astype(np.float32) / 255, len(spheres) // BATCH)
+    return np.concatenate([_call(model, batch) for batch in batches])
+
+
+@nnx.jit
+def _call(model, batch):
+    return model({0: batch}, train=False)
+
+
+def show(name: str, logits: np.ndarray, labels: np.ndarray) -> None:
+    """Prints accuracy and loss."""
+    normalised = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    loss = -normalised[np.arange(len(labels)), labels].mean()
+    accuracy = (logits.argmax(axis=-1) == labels).mean()
+    print(f"{name:<30} {100 * accuracy:6.2f}%   loss {loss:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    main()
