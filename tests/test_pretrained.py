@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from flax import nnx
 
+import sphere_transforms as st
 import spin_data
 import spin_models
 
@@ -32,12 +34,7 @@ def logits_of(model, spheres):
 
 
 def turned(images, grid, seed):
-    generator = np.random.default_rng(seed)
-    angles = (
-        generator.uniform(0, 2 * np.pi, len(images)),
-        np.arccos(generator.uniform(-1, 1, len(images))),
-        generator.uniform(0, 2 * np.pi, len(images)),
-    )
+    angles = st.random_euler_angles(jax.random.key(seed), (len(images),))
     return spin_data.project_images(images, grid, angles)
 
 

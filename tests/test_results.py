@@ -29,8 +29,6 @@ def test_the_tables_are_of_the_runs(tool, runs):
     assert tool.results_table(runs) in page
     assert tool.commands(runs) in page
     assert tool.results_table(runs) in (ROOT / "README.md").read_text()
-    if any(run.validation is not None for run in runs):
-        assert tool.validation_table(runs) in page
 
 
 def test_every_run_is_whole(runs):
@@ -45,7 +43,7 @@ def test_every_run_is_whole(runs):
 
 
 def test_a_run_that_contradicts_itself_is_refused(tool, runs, tmp_path):
-    run = next(run for run in runs if run.accuracy)
+    run = runs[0]
     folder = tmp_path / "copy"
     folder.mkdir()
     for path in (ROOT / "results" / run.name).iterdir():

@@ -14,7 +14,9 @@ import argparse
 import os
 import tempfile
 
+import jax
 import numpy as np
+import optax
 from flax import nnx
 
 import sphere_transforms as st
@@ -57,9 +59,7 @@ def turned(images: np.ndarray, seed: int | None) -> np.ndarray:
     """The images on the sphere: (batch, lat, long, 1), each in a random pose, or all upright."""
     angles = None
     if seed is not None:
-        generator = np.random.default_rng([seed, 2020])
-        full, half = 2 * np.pi * generator.random((2, len(images))), generator.random(len(images))
-        angles = (full[0], np.arccos(1 - 2 * half), full[1])
+        angles = st.random_euler_angles(jax.random.key(seed), (len(images),))
     return spin_data.project_images(images, st.EquiangularGrid(64), angles)[..., None]
 
 
@@ -76,10 +76,15 @@ def _call(model, batch):
 
 def show(name: str, logits: np.ndarray, labels: np.ndarray) -> None:
     """Prints accuracy and loss."""
-    normalised = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-    loss = -normalised[np.arange(len(labels)), labels].mean()
-    accuracy = (logits.argmax(axis=-1) == labels).mean()
-    print(f"{name:<30} {100 * accuracy:6.2f}%   loss {loss:.3f}", flush=True)
+    loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+    found = logits.argmax(axis=-1)
+    wrong = found != labels
+    six_or_nine = wrong & np.isin(found, [6, 9]) & np.isin(labels, [6, 9])
+    print(
+        f"{name:<30} {100 * (1 - wrong.mean()):6.2f}%   loss {loss:.3f}   "
+        f"errors {wrong.sum()}, of six and nine {six_or_nine.sum()}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -4,8 +4,7 @@ Usage: python tools/results_table.py [FOLDER]
 
 A run is a folder of `results/` with the files that `spin-train` and `spin-evaluate` leave in a
 working directory: config.json, summary.json, metrics.jsonl and evaluation_*.json; and machine.json,
-written by hand: {"machine": "...", "hours": 2.0}. A run that was measured on the validation split
-alone is no row of the table, but of a second one.
+written by hand: {"machine": "...", "hours": 2.0}.
 """
 
 from __future__ import annotations
@@ -48,8 +47,7 @@ class Run:
       changed: what differs from the preset spherical_mnist and changes a number.
       parameters: the model's.
       steps: that it was trained.
-      accuracy: on test digits, by protocol, "R/R"; empty if the run was tested on none.
-      validation: accuracy on the validation split, of the state after the last step.
+      accuracy: on test digits, by protocol, "R/R".
       machine: what it ran on.
       hours: that it took.
     """
@@ -60,7 +58,6 @@ class Run:
     parameters: int
     steps: int
     accuracy: Mapping[str, float]
-    validation: float | None
     machine: str
     hours: float
 
@@ -131,20 +128,18 @@ def _read_run(folder: Path) -> Run:
         summary["param_count"],
         summary["num_train_steps"],
         accuracy,
-        summary.get("validation", {}).get("accuracy"),
         machine["machine"],
         machine["hours"],
     )
 
 
 def results_table(runs: Iterable[Run]) -> str:
-    """The tested runs as a table in Markdown: a row for each model and way of training."""
-    rows = _rows(run for run in runs if run.accuracy)
+    """The runs as a table in Markdown: a row for each model and way of training."""
     lines = [
         "| model | parameters | NR/NR | R/R | NR/R | seeds | steps | hours a run, machine |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for row in rows:
+    for row in _rows(runs):
         first = row[0]
         cells = [
             _label(first),
@@ -153,27 +148,6 @@ def results_table(runs: Iterable[Run]) -> str:
             _listed(run.config["seed"] for run in row),
             f"{first.steps:,}",
             f"{statistics.mean(run.hours for run in row):.1f}, {first.machine}",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def validation_table(runs: Iterable[Run]) -> str:
-    """The runs that were kept from the test split, with their accuracy on validation."""
-    rows = _rows(run for run in runs if run.validation is not None)
-    lines = [
-        "| model | parameters | trained on | validation | seeds | steps |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in rows:
-        first = row[0]
-        cells = [
-            _label(first),
-            f"{first.parameters:,}",
-            POSES[first.config["dataset"]],
-            _percent([run.validation for run in row]),
-            _listed(run.config["seed"] for run in row),
-            f"{first.steps:,}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -193,8 +167,6 @@ def _rows(runs: Iterable[Run]) -> list[list[Run]]:
 
 def _label(run: Run) -> str:
     kept = {k: v for k, v in run.changed.items() if k not in NOT_OF_A_ROW}
-    # Combining the splits is what a tested run does and a validated one does not.
-    kept.pop("combine_train_val_and_eval_on_test", None)
     settings = ", ".join(f"{key} {_word(value)}" for key, value in _flat(kept))
     return f"`{run.config['model_name']}`" + (f", {settings}" if settings else "")
 
@@ -230,9 +202,9 @@ def _json(path: Path) -> Any:
 
 
 def main(folder: str | None = None) -> None:
-    """Prints both tables and the commands."""
+    """Prints the table and the commands."""
     runs = read_runs(Path(folder) if folder else RESULTS)
-    print(results_table(runs), validation_table(runs), commands(runs), sep="\n\n")
+    print(results_table(runs), commands(runs), sep="\n\n")
 
 
 if __name__ == "__main__":
