@@ -44,7 +44,7 @@ BUILD = textwrap.dedent(
     Small.__module__ = SphericalMnist.__module__
     loader.SphericalMnist = Small
     made = []
-    project = spherical_mnist.builder.project_images
+    project = spherical_mnist.builder.project_as_published
 
 
     def counted(images, *arguments):
@@ -53,7 +53,7 @@ BUILD = textwrap.dedent(
         return project(images, *arguments)
 
 
-    spherical_mnist.builder.project_images = counted
+    spherical_mnist.builder.project_as_published = counted
     dataset = loader.load(config="canonical")
     print("PROJECTED", sum(made))
     for split, source in dataset.splits.items():
@@ -140,8 +140,8 @@ def built(small, tmp_path_factory):
 
 
 def test_a_build_leaves_the_dataset_and_nothing_else(built):
-    assert versions(built.folder) == ["1.1.0"]
-    folder = built.folder / "small" / "canonical" / "1.1.0"
+    assert versions(built.folder) == ["2.0.0"]
+    folder = built.folder / "small" / "canonical" / "2.0.0"
     assert verify(folder) == sum(
         path.stat().st_size for path in folder.iterdir() if path.name != "checksums.json"
     )
@@ -150,7 +150,7 @@ def test_a_build_leaves_the_dataset_and_nothing_else(built):
 def test_killed_half_way_it_leaves_nothing_whole_and_goes_on_from_there(small, built, tmp_path):
     process = start(small, tmp_path, SLOWLY="0.3")
     deadline = time.monotonic() + 120
-    parts = tmp_path / "small" / "canonical" / "parts.1.1.0"
+    parts = tmp_path / "small" / "canonical" / "parts.2.0.0"
     while len(list(parts.glob("*.npz"))) < 6:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
@@ -158,12 +158,12 @@ def test_killed_half_way_it_leaves_nothing_whole_and_goes_on_from_there(small, b
     process.send_signal(signal.SIGKILL)
     process.communicate()
     left = versions(tmp_path)
-    assert "1.1.0" not in left
+    assert "2.0.0" not in left
     assert any(name.startswith("incomplete.") for name in left)
     whole = len(list(parts.glob("*.npz")))
     found = finish(start(small, tmp_path))
     assert found["PROJECTED"] == NUM_TRAIN + NUM_TEST - 500 * whole
-    assert versions(tmp_path) == ["1.1.0"]
+    assert versions(tmp_path) == ["2.0.0"]
     assert digests(found) == built.digests
 
 
@@ -176,14 +176,14 @@ def test_killed_at_any_moment_a_later_build_is_whole(small, built, tmp_path):
         process.kill()
         process.communicate()
     assert digests(finish(start(small, tmp_path))) == built.digests
-    assert versions(tmp_path) == ["1.1.0"]
+    assert versions(tmp_path) == ["2.0.0"]
 
 
 def test_of_two_builders_at_once_one_builds(small, built, tmp_path):
     both = [finish(process) for process in [start(small, tmp_path, SLOWLY="0.1") for _ in range(2)]]
     assert sorted(found["PROJECTED"] for found in both) == [0, NUM_TRAIN + NUM_TEST]
     assert all(digests(found) == built.digests for found in both)
-    assert versions(tmp_path) == ["1.1.0"]
+    assert versions(tmp_path) == ["2.0.0"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX's")
@@ -211,13 +211,13 @@ def test_a_full_disk_is_one_error_and_leaves_no_dataset(small, tmp_path, largest
     )
     assert process.returncode != 0
     (last,) = [line for line in process.stderr.splitlines() if line.startswith("OSError: ")][-1:]
-    assert "canonical/1.1.0 cannot be built (" in last
+    assert "canonical/2.0.0 cannot be built (" in last
     assert "File too large" in last
     assert "no half of it is left" in last
     assert "TFDS_DATA_DIR" in last
-    assert "1.1.0" not in versions(tmp_path)
+    assert "2.0.0" not in versions(tmp_path)
     finish(start(small, tmp_path))
-    assert versions(tmp_path) == ["1.1.0"]
+    assert versions(tmp_path) == ["2.0.0"]
 
 
 def damaged(built, tmp_path, change):
@@ -334,7 +334,7 @@ def test_parts_are_those_of_these_images_and_are_whole(tmp_path):
 def test_an_emptied_folder_is_built_anew_and_half_a_one_is_named(small, built, tmp_path):
     target = tmp_path / "copy"
     shutil.copytree(built.folder, target)
-    folder = target / "small" / "canonical" / "1.1.0"
+    folder = target / "small" / "canonical" / "2.0.0"
     for name in ("dataset_info.json", "checksums.json"):
         (folder / name).unlink()
     process = start(small, target)

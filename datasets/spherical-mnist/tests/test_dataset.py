@@ -17,6 +17,7 @@ from spin_data import (
     check_dataset,
     decode_fields,
     place_splits,
+    project_as_published,
     project_gradients,
     project_images,
 )
@@ -53,11 +54,11 @@ def test_canonical_shows_the_files_in_their_order(load, mnist, tmp_path, placeme
         "test": mnist.arrays["t10k-images-idx3-ubyte"],
     }
     for split, fields in fields_of(dataset).items():
-        projected = np.rint(project_images(expected[split], dataset.input.grid))
+        projected = project_as_published(expected[split], dataset.input.grid)
         np.testing.assert_array_equal(fields, projected)
     labels = [dataset.splits["validation"][index]["label"] for index in range(5)]
     assert labels == [5, 6, 7, 8, 9]
-    assert (tmp_path / "tiny_mnist" / "canonical" / "1.1.0").is_dir()
+    assert (tmp_path / "tiny_mnist" / "canonical" / "2.0.0").is_dir()
     assert "tensorflow" not in sys.modules
 
 
@@ -106,9 +107,18 @@ def test_each_500_share_a_rotation_as_published(load, mnist, monkeypatch):
     assert len(np.unique(turn, axis=1).T) == 1
     fields = fields_of(load(config="rotated_per_500"))
     images = mnist.arrays["train-images-idx3-ubyte"][:25]
-    np.testing.assert_array_equal(
-        fields["train"], np.rint(project_images(images, builder.GRID, turn))
-    )
+    np.testing.assert_array_equal(fields["train"], project_as_published(images, builder.GRID, turn))
+
+
+def test_bilinear_ones_are_turned_like_the_published_ones(load, mnist):
+    builder = loader.SphericalMnist
+    images = mnist.arrays["train-images-idx3-ubyte"][:25]
+    angles = sphere_transforms.random_euler_angles(np.random.default_rng((20201206, 0)), (25,))
+    for form, turn in (("canonical", None), ("rotated", angles)):
+        fields = fields_of(load(config=f"bilinear_{form}"))["train"]
+        np.testing.assert_array_equal(fields, np.rint(project_images(images, builder.GRID, turn)))
+        drawn = fields_of(load(config=form))["train"]
+        np.testing.assert_array_equal(drawn, project_as_published(images, builder.GRID, turn))
 
 
 @pytest.mark.parametrize("form", ["canonical", "rotated"])
@@ -126,7 +136,8 @@ def test_vectors_are_the_gradients_turned_like_the_values(load, mnist, form):
         angles = sphere_transforms.random_euler_angles(np.random.default_rng((20201206, 0)), (25,))
         images = mnist.arrays["train-images-idx3-ubyte"][:25]
         values = fields_of(load(config="rotated"))["train"]
-        np.testing.assert_array_equal(values, np.rint(project_images(images, builder.GRID, angles)))
+        drawn = project_as_published(images, builder.GRID, angles)
+        np.testing.assert_array_equal(values, drawn)
     images = mnist.arrays["train-images-idx3-ubyte"][:25] / 255
     expected = project_gradients(images, builder.GRID, angles)
     difference = found - expected
@@ -148,7 +159,10 @@ def test_the_readmes_example_runs(load):
 def test_the_published_sizes_and_names():
     builder = spherical_mnist.SphericalMnist
     assert builder.name == "spherical_mnist"
-    configs = {"canonical", "rotated", "rotated_per_500", "vector_canonical", "vector_rotated"}
+    configs = {"canonical", "rotated", "rotated_per_500"}
+    configs |= {
+        f"{kind}_{form}" for kind in ("bilinear", "vector") for form in ("canonical", "rotated")
+    }
     assert set(builder.builder_configs) == configs
     assert builder.NUM_VALIDATION == 10_000
     assert {f"spherical_mnist/{config}" for config in configs} <= set(sr.dataset_names())

@@ -3,9 +3,11 @@
 import spin_registry as sr
 
 _SUMMARIES = {
-    "canonical": "MNIST projected around the south pole",
-    "rotated": "MNIST projected, each image randomly rotated",
-    "rotated_per_500": "MNIST projected, each 500 images with one random rotation, as published",
+    "canonical": "MNIST projected around the south pole, as published",
+    "rotated": "MNIST projected as published, each image randomly rotated",
+    "rotated_per_500": "MNIST projected as published, each 500 with one random rotation, likewise",
+    "bilinear_canonical": "MNIST projected around the south pole, interpolated bilinearly",
+    "bilinear_rotated": "MNIST projected, each image randomly rotated, interpolated bilinearly",
     "vector_canonical": "gradients of projected MNIST, a field of spin 1",
     "vector_rotated": "gradients of projected MNIST, a field of spin 1, each randomly rotated",
 }

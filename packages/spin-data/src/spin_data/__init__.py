@@ -31,7 +31,11 @@ if TYPE_CHECKING:
         place_splits,
         source_bytes,
     )
-    from spin_data.projection import project_gradients, project_images
+    from spin_data.projection import (
+        project_as_published,
+        project_gradients,
+        project_images,
+    )
     from spin_data.sample_sheet import brightest_direction, draw_samples
     from spin_data.turned_grid import sample_scalar, sample_vector
 
@@ -52,6 +56,7 @@ __all__ = [
     "evaluation_batches",
     "place_source",
     "place_splits",
+    "project_as_published",
     "project_gradients",
     "project_images",
     "read_batch",
@@ -79,6 +84,7 @@ _ELSEWHERE = {
     "source_bytes": "placement",
     "evaluation_batches": "pipeline",
     "training_iterator": "pipeline",
+    "project_as_published": "projection",
     "project_gradients": "projection",
     "project_images": "projection",
     "read_image": "own_data.image_file",

@@ -20,11 +20,10 @@ from spin_data.turned_grid import (
     turned_back,
 )
 
-__all__ = ["project_gradients", "project_images"]
+__all__ = ["project_as_published", "project_gradients", "project_images"]
 
 _HALF_SIDE = 1.5  # of the image's square, in units of the sphere's radius
 _POINTS_AT_A_TIME = 2**16  # bounds the temporaries, which then stay in the processor's cache
-_MARGIN = 3  # zero pixels around an image: one before, one after, one more for the last corner
 
 
 def project_images(
@@ -48,13 +47,42 @@ def project_images(
     Raises:
         ValueError: shapes do not fit, or values are not real and finite.
     """
+    return _project(_checked(images), grid, angles, apart=1)
+
+
+def project_as_published(
+    images: np.ndarray, grid: Grid, angles: Sequence[ArrayLike] | None = None
+) -> np.ndarray:
+    """Projects square images as those of the published spherical MNIST were.
+
+    The script that drew them (jonas-koehler/s2cnn, examples/mnist/gendata.py) interpolates between
+    pixels two apart. Along each axis, at u = i + f pixels from the image's edge, i whole, the value
+    is (1 - f)/2 of pixel i - 1 and (1 + f)/2 of pixel i + 1, with pixel j at u = j: a blur of two
+    pixels, which jumps where u passes a whole number. Each picture is then stretched so that its
+    largest value is 255, and fractions are dropped. Bilinear interpolation, `project_images`, is
+    truer to the image; with this, figures may be compared with published ones.
+
+    (The script also shows the image's centre at the pole opposite to it, where the grid has that
+    very point; that is left out.)
+
+    Args:
+        images: (batch, N, N) or (batch, N, N, channel), real and not negative, of any dtype.
+        grid: where to evaluate.
+        angles: as `project_images` takes them.
+
+    Returns:
+        uint8 (batch, *grid.shape) or (batch, *grid.shape, channel); all zero where an image is.
+
+    Raises:
+        ValueError: shapes do not fit, or values are negative, not real, or not finite.
+    """
     images = _checked(images)
-    shape = (len(images), *grid.shape, *images.shape[3:])
-    projected = np.zeros(shape, np.float32)
-    for chunk, stencil in _chunks(images, grid, angles):
-        spheres = stencil.spread(projected[chunk].reshape(-1, stencil.size, *shape[3:]))
-        spheres[:, stencil.points] = stencil.look_up(_with_margin(images[chunk]))
-    return projected
+    if images.size and images.min() < 0:
+        raise ValueError(f"images: the least value is {images.min()}, expected none below 0")
+    projected = _project(images, grid, angles, apart=2)
+    largest = projected.max(axis=(1, 2), keepdims=True)
+    stretch = np.divide(255, largest, out=np.zeros_like(largest), where=largest > 0)
+    return np.minimum(projected * stretch + 1e-3, 255).astype(np.uint8)  # 1e-3: 254.99999 is 255
 
 
 def project_gradients(
@@ -91,6 +119,18 @@ def project_gradients(
     return projected
 
 
+def _project(
+    images: np.ndarray, grid: Grid, angles: Sequence[ArrayLike] | None, *, apart: int
+) -> np.ndarray:
+    """float32 (batch, *grid.shape, ...), from checked images; `apart` as a stencil has it."""
+    shape = (len(images), *grid.shape, *images.shape[3:])
+    projected = np.zeros(shape, np.float32)
+    for chunk, stencil in _chunks(images, grid, angles, apart=apart):
+        spheres = stencil.spread(projected[chunk].reshape(-1, stencil.size, *shape[3:]))
+        spheres[:, stencil.points] = stencil.look_up(_with_margin(images[chunk], apart))
+    return projected
+
+
 class _Stencil(NamedTuple):
     """Where points of the sphere take their values, from images laid flat with their margins.
 
@@ -102,9 +142,10 @@ class _Stencil(NamedTuple):
     size: int  # points of one sphere
     points: np.ndarray  # (sample,) index of the point, of all rotations' spheres laid end to end
     corners: np.ndarray  # (sample,) index of the pixel before it in both directions
-    columns: np.ndarray  # (sample,) float32 fraction of a pixel beyond that corner, along +x
+    columns: np.ndarray  # (sample,) float32 fraction of the way to the next corner, along +x
     rows: np.ndarray  # the same along +y
     stride: int  # from a pixel to the one below
+    apart: int  # pixels between which values are interpolated: 1, or 2 as published
     gradients: np.ndarray | None  # complex64 (2, sample): grad X and grad Y as values of spin 1
 
     def spread(self, array: np.ndarray) -> np.ndarray:
@@ -121,8 +162,9 @@ class _Stencil(NamedTuple):
         def between(first: np.ndarray, second: np.ndarray, fraction: np.ndarray) -> np.ndarray:
             return first + fraction.reshape(-1, *[1] * (first.ndim - 2)) * (second - first)
 
-        upper = between(pixels(0), pixels(1), self.columns)
-        lower = between(pixels(self.stride), pixels(self.stride + 1), self.columns)
+        below = self.apart * self.stride
+        upper = between(pixels(0), pixels(self.apart), self.columns)
+        lower = between(pixels(below), pixels(below + self.apart), self.columns)
         return between(upper, lower, self.rows)
 
 
@@ -130,7 +172,9 @@ def _chunks(
     images: np.ndarray,
     grid: Grid,
     angles: Sequence[ArrayLike] | None,
+    *,
     with_gradients: bool = False,
+    apart: int = 1,
 ) -> Iterator[tuple[slice, _Stencil]]:
     """The images, some at a time, and where the points of their spheres look."""
     rotations = rotation_matrices(angles, len(images))
@@ -141,9 +185,9 @@ def _chunks(
     for start in range(0, len(images), step):
         chunk = slice(start, start + step)
         if angles is not None:
-            stencil = _stencil(directions, frames, rotations[chunk], side, shared=False)
+            stencil = _stencil(directions, frames, rotations[chunk], side, apart, shared=False)
         elif stencil is None:
-            stencil = _stencil(directions, frames, rotations, side, shared=True)
+            stencil = _stencil(directions, frames, rotations, side, apart, shared=True)
         yield chunk, stencil
 
 
@@ -152,6 +196,7 @@ def _stencil(
     frames: np.ndarray | None,
     rotations: np.ndarray,
     side: int,
+    apart: int,
     *,
     shared: bool,
 ) -> _Stencil:
@@ -159,12 +204,12 @@ def _stencil(
     south = np.flatnonzero(looked_at[2] <= 0)
     x, y, z = looked_at[:, south]
     scale = 2 / (1 - z)  # (X, Y) = scale (x, y)
-    # Pixels from the margin's centre; float64, for a float32 of 30 pixels is good to 2e-6 only.
-    pixels = side / (2 * _HALF_SIDE)
-    column = np.clip(x * scale * pixels + (side + 1) / 2, 0, side + 1)
-    row = np.clip(y * scale * pixels + (side + 1) / 2, 0, side + 1)
-    left, top = column.astype(np.intp), row.astype(np.intp)
-    stride = side + _MARGIN
+    # Pixels from the image's edge; float64, for a float32 of 30 pixels is good to 2e-6 only. As
+    # published, pixel j is at j; else its centre is at j + 1/2.
+    pixels, origin = side / (2 * _HALF_SIDE), side / 2 - (0.5 if apart == 1 else 0)
+    left, columns = _corner(x * scale * pixels + origin, side, apart)
+    top, rows = _corner(y * scale * pixels + origin, side, apart)
+    stride = side + _margin(apart)
     gradients = None
     if frames is not None:
         # grad X = scale (1, 0, x / (1 - z)) and a radial part, which the frames do not see.
@@ -176,26 +221,47 @@ def _stencil(
         size=directions.shape[1],
         points=south,
         corners=south // directions.shape[1] * stride**2 + top * stride + left,
-        columns=(column - left).astype(np.float32),
-        rows=(row - top).astype(np.float32),
+        columns=columns,
+        rows=rows,
         stride=stride,
+        apart=apart,
         gradients=gradients,
     )
 
 
-def _with_margin(images: np.ndarray) -> np.ndarray:
-    """Float32 images laid flat (image, pixel, ...), with a zero pixel before and two after."""
+def _corner(position: np.ndarray, side: int, apart: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pixel before a position, as the margin counts it, and the fraction of the way onward."""
+    position = np.clip(position, -apart, side + apart - 1)
+    # As published, values jump at whole numbers, where axes of symmetry lie: not to be rounding's.
+    whole = np.floor(position + 1e-9)
+    fraction = (position - whole + apart - 1) / apart
+    return whole.astype(np.intp) - (apart - 1) + _before(apart), fraction.astype(np.float32)
+
+
+def _before(apart: int) -> int:
+    """Zero pixels before an image: no position outside of it looks further."""
+    return 2 * apart - 1
+
+
+def _margin(apart: int) -> int:
+    """Zero pixels before and after."""
+    return 3 * apart
+
+
+def _with_margin(images: np.ndarray, apart: int = 1) -> np.ndarray:
+    """Float32 images laid flat (image, pixel, ...), with zero pixels before and after."""
     count, side = images.shape[:2]
-    canvases = np.zeros((count, side + _MARGIN, side + _MARGIN, *images.shape[3:]), np.float32)
-    canvases[:, 1 : side + 1, 1 : side + 1] = images
+    wide, inside = side + _margin(apart), slice(_before(apart), _before(apart) + side)
+    canvases = np.zeros((count, wide, wide, *images.shape[3:]), np.float32)
+    canvases[:, inside, inside] = images
     return canvases.reshape(count, -1, *images.shape[3:])
 
 
 def _planar_gradients(images: np.ndarray) -> np.ndarray:
     """(u_X, u_Y) of images laid flat, on a last axis; none beyond the image."""
     count, side = images.shape[:2]
-    canvases = _with_margin(images)
-    canvases = canvases.reshape(count, side + _MARGIN, side + _MARGIN, *images.shape[3:])
+    wide = side + _margin(1)
+    canvases = _with_margin(images).reshape(count, wide, wide, *images.shape[3:])
     gradients = np.zeros((*canvases.shape, 2), np.float32)
     inside, before, after = slice(1, side + 1), slice(0, side), slice(2, side + 2)
     per_pixel = side / (2 * _HALF_SIDE) / 2
