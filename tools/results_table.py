@@ -4,7 +4,8 @@ Usage: python tools/results_table.py [FOLDER]
 
 A run is a folder of `results/` with the files that `spin-train` and `spin-evaluate` leave in a
 working directory: config.json, summary.json, metrics.jsonl and evaluation_*.json; and machine.json,
-written by hand: {"machine": "...", "hours": 2.0}.
+written by hand: {"machine": "...", "hours": 2.0}, and {"dataset_version": "1.1.0"} where it was that
+one, whose "rotated" is the "bilinear_rotated" of later ones.
 """
 
 from __future__ import annotations
@@ -21,7 +22,14 @@ import spin_train
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-POSES = {"spherical_mnist/canonical": "NR", "spherical_mnist/rotated": "R"}
+NAME = "spherical_mnist/"
+# By the dataset's form, how digits stand, and what tells rows apart besides.
+FORMS = {
+    "canonical": ("NR", ""),
+    "rotated": ("R", ""),
+    "rotated_per_500": ("R", "120 poses"),
+}
+BILINEAR = "bilinear_"
 PROTOCOLS = ("NR/NR", "R/R", "NR/R")
 # What tells runs of one row apart, and what changes no number.
 NOT_OF_A_ROW = {"dataset", "eval_dataset", "seed", "trial", "model_name"}
@@ -45,9 +53,11 @@ class Run:
       name: of its folder.
       config: its configuration, plain.
       changed: what differs from the preset spherical_mnist and changes a number.
+      digits: what tells apart the digits trained on, but for whether they are turned.
       parameters: the model's.
       steps: that it was trained.
       accuracy: on test digits, by protocol, "R/R".
+      evaluated: datasets that were looked at after the training.
       machine: what it ran on.
       hours: that it took.
     """
@@ -55,9 +65,11 @@ class Run:
     name: str
     config: Mapping[str, Any]
     changed: Mapping[str, Any]
+    digits: str
     parameters: int
     steps: int
     accuracy: Mapping[str, float]
+    evaluated: tuple[str, ...]
     machine: str
     hours: float
 
@@ -65,7 +77,7 @@ class Run:
     def row(self) -> tuple[str, ...]:
         """What the runs of one row have in common."""
         kept = {key: value for key, value in self.changed.items() if key not in NOT_OF_A_ROW}
-        return (self.config["model_name"], json.dumps(kept, sort_keys=True), self.machine)
+        return (self.config["model_name"], json.dumps(kept, sort_keys=True), self.digits)
 
     @property
     def command(self) -> str:
@@ -77,12 +89,8 @@ class Run:
     @property
     def evaluations(self) -> list[str]:
         """The commands of its figures on other digits than those it is tested on at the end."""
-        end = self.config["eval_dataset"] or self.config["dataset"]
         return [
-            f"spin-evaluate --workdir runs/{self.name} --dataset {name}"
-            for protocol in self.accuracy
-            for name, pose in POSES.items()
-            if protocol.split("/")[1] == pose and name != end
+            f"spin-evaluate --workdir runs/{self.name} --dataset {name}" for name in self.evaluated
         ]
 
 
@@ -103,34 +111,53 @@ def _read_run(folder: Path) -> Run:
     last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
     if last["step"] != summary["num_train_steps"]:
         raise ValueError(f"{folder}: metrics.jsonl ends at {last['step']}, not at the last step")
+    old = machine.get("dataset_version") == "1.1.0"
+    for key in ("dataset", "eval_dataset"):
+        config[key] = _renamed(config[key], old)
     preset = spin_train.load_config("spherical_mnist").to_dict()
     changed = {
         key: value
         for key, value in config.items()
         if key not in IMMATERIAL and value != preset[key]
     }
-    trained = POSES[config["dataset"]]
-    accuracy = {}
+    trained, digits = _form(config["dataset"])
+    accuracy, evaluated = {}, []
     if "test" in summary:
-        ended_on = config["eval_dataset"] or config["dataset"]
-        accuracy[f"{trained}/{POSES[ended_on]}"] = summary["test"]["accuracy"]
+        tested, _ = _form(config["eval_dataset"] or config["dataset"])
+        accuracy[f"{trained}/{tested}"] = summary["test"]["accuracy"]
     for path in sorted(folder.glob("evaluation_*_test_last.json")):
         evaluation = _json(path)
         if evaluation["step"] != summary["num_train_steps"]:
             raise ValueError(f"{path} is of step {evaluation['step']}, not of the last one")
-        protocol = f"{trained}/{POSES[evaluation['dataset']]}"
+        dataset = _renamed(evaluation["dataset"], old)
+        protocol = f"{trained}/{_form(dataset)[0]}"
         if accuracy.setdefault(protocol, evaluation["accuracy"]) != evaluation["accuracy"]:
             raise ValueError(f"{path} and summary.json differ in {protocol}")
+        evaluated.append(dataset)
     return Run(
         folder.name,
         config,
         changed,
+        digits,
         summary["param_count"],
         summary["num_train_steps"],
         accuracy,
+        tuple(evaluated),
         machine["machine"],
         machine["hours"],
     )
+
+
+def _renamed(dataset: str, old: bool) -> str:
+    return dataset.replace(NAME, NAME + BILINEAR) if old else dataset
+
+
+def _form(dataset: str) -> tuple[str, str]:
+    """How a dataset's digits stand, NR or R, and what tells them apart besides."""
+    form = dataset.removeprefix(NAME)
+    pose, else_ = FORMS[form.removeprefix(BILINEAR)]
+    drawn = "bilinear digits" if form.startswith(BILINEAR) else ""
+    return pose, ", ".join(each for each in (drawn, else_) if each)
 
 
 def results_table(runs: Iterable[Run]) -> str:
@@ -147,7 +174,7 @@ def results_table(runs: Iterable[Run]) -> str:
             *(_percent([run.accuracy.get(protocol) for run in row]) for protocol in PROTOCOLS),
             _listed(run.config["seed"] for run in row),
             f"{first.steps:,}",
-            f"{statistics.mean(run.hours for run in row):.1f}, {first.machine}",
+            _times(row),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -162,13 +189,22 @@ def _rows(runs: Iterable[Run]) -> list[list[Run]]:
     rows: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
         rows.setdefault(run.row, []).append(run)
-    return sorted(rows.values(), key=lambda row: (row[0].parameters, -row[0].steps))
+    return sorted(rows.values(), key=lambda row: (row[0].digits, row[0].parameters, -row[0].steps))
+
+
+def _times(row: list[Run]) -> str:
+    """Mean hours a run, machine by machine."""
+    hours: dict[str, list[float]] = {}
+    for run in row:
+        hours.setdefault(run.machine, []).append(run.hours)
+    return "; ".join(f"{statistics.mean(each):.2g}, {name}" for name, each in hours.items())
 
 
 def _label(run: Run) -> str:
     kept = {k: v for k, v in run.changed.items() if k not in NOT_OF_A_ROW}
-    settings = ", ".join(f"{key} {_word(value)}" for key, value in _flat(kept))
-    return f"`{run.config['model_name']}`" + (f", {settings}" if settings else "")
+    settings = [f"{key} {_word(value)}" for key, value in _flat(kept)]
+    words = [f"`{run.config['model_name']}`", *settings, run.digits]
+    return ", ".join(word for word in words if word)
 
 
 def _percent(values: Iterable[float | None]) -> str:

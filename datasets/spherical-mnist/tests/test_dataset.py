@@ -160,9 +160,8 @@ def test_the_published_sizes_and_names():
     builder = spherical_mnist.SphericalMnist
     assert builder.name == "spherical_mnist"
     configs = {"canonical", "rotated", "rotated_per_500"}
-    configs |= {
-        f"{kind}_{form}" for kind in ("bilinear", "vector") for form in ("canonical", "rotated")
-    }
+    configs |= {f"bilinear_{config}" for config in configs}
+    configs |= {"vector_canonical", "vector_rotated"}
     assert set(builder.builder_configs) == configs
     assert builder.NUM_VALIDATION == 10_000
     assert {f"spherical_mnist/{config}" for config in configs} <= set(sr.dataset_names())

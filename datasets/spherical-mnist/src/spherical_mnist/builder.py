@@ -57,8 +57,8 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("2.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {
-        "2.0.0": "Drawn as the published data were; what was 'canonical' and 'rotated' before is "
-        "'bilinear_canonical' and 'bilinear_rotated'.",
+        "2.0.0": "Drawn as the published data were; what 'canonical', 'rotated' and "
+        "'rotated_per_500' were before has 'bilinear_' before its name.",
         "1.1.0": "The same images, stored as byte strings: built and read several times faster.",
         "1.0.0": "Initial release.",
     }
@@ -84,6 +84,12 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
             name="bilinear_rotated",
             description="Interpolated bilinearly, each turned by a random rotation of its own.",
             images_per_rotation=1,
+            bilinear=True,
+        ),
+        SphericalMnistConfig(
+            name="bilinear_rotated_per_500",
+            description="Interpolated bilinearly, each 500 turned by one random rotation.",
+            images_per_rotation=500,
             bilinear=True,
         ),
         SphericalMnistConfig(

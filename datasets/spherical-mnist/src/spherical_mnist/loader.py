@@ -21,7 +21,7 @@ def load(
     Args:
         config: "canonical", all digits around the south pole; "rotated", each turned by a random
             rotation of its own; "rotated_per_500", each 500 by one, as in the published data;
-            "bilinear_canonical" and "bilinear_rotated", the first two interpolated bilinearly;
+            these with "bilinear_" before their names, interpolated bilinearly, not as published;
             "vector_canonical" and "vector_rotated", the digits' gradients as fields of spin 1.
         data_dir: tfds's folder of datasets. None: that of the environment variable TFDS_DATA_DIR,
             or tfds's default.

@@ -8,6 +8,7 @@ _SUMMARIES = {
     "rotated_per_500": "MNIST projected as published, each 500 with one random rotation, likewise",
     "bilinear_canonical": "MNIST projected around the south pole, interpolated bilinearly",
     "bilinear_rotated": "MNIST projected, each image randomly rotated, interpolated bilinearly",
+    "bilinear_rotated_per_500": "MNIST projected, each 500 with one random rotation, bilinearly",
     "vector_canonical": "gradients of projected MNIST, a field of spin 1",
     "vector_rotated": "gradients of projected MNIST, a field of spin 1, each randomly rotated",
 }
