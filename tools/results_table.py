@@ -4,8 +4,8 @@ Usage: python tools/results_table.py [FOLDER]
 
 A run is a folder of `results/` with the files that `spin-train` and `spin-evaluate` leave in a
 working directory: config.json, summary.json, metrics.jsonl and evaluation_*.json; and machine.json,
-written by hand: {"machine": "...", "hours": 2.0}, and {"dataset_version": "1.1.0"} where it was that
-one, whose "rotated" is the "bilinear_rotated" of later ones.
+written by hand: {"machine": "...", "hours": 2.0}, and {"dataset_version": "1.1.0"} where it was
+that one, whose "rotated" is the "bilinear_rotated" of later ones.
 """
 
 from __future__ import annotations
