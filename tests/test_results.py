@@ -42,13 +42,51 @@ def test_every_run_is_whole(runs):
         assert steps[-1] == run.steps
 
 
-def test_a_run_that_contradicts_itself_is_refused(tool, runs, tmp_path):
-    run = runs[0]
-    folder = tmp_path / "copy"
+def copied(run, folder, **changes):
+    """The files of a run, with values of them changed: {"machine": {...}}, say."""
     folder.mkdir()
     for path in (ROOT / "results" / run.name).iterdir():
         if path.is_file():
             (folder / path.name).write_bytes(path.read_bytes())
+    for name, values in changes.items():
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def upright(runs):
+    """A run with an evaluation, on the old dataset: trained on upright digits."""
+    return next(run for run in runs if run.name == "bilinear_spin_nr")
+
+
+def test_what_was_rotated_in_the_old_dataset_is_bilinear(tool, upright, tmp_path):
+    assert upright.digits == "bilinear digits"
+    assert "--config.dataset spherical_mnist/bilinear_canonical" in upright.command
+    assert upright.evaluations[0].endswith("--dataset spherical_mnist/bilinear_canonical")
+    copied(upright, tmp_path / "new", machine={"dataset_version": "2.0.0"})
+    (new,) = tool.read_runs(tmp_path)
+    assert new.digits == ""
+    assert "--config.dataset spherical_mnist/canonical" in new.command
+    assert len(tool.results_table([upright, new]).splitlines()) == 4
+    copied(upright, tmp_path / "other", machine={"dataset_version": "1.0"})
+    with pytest.raises(KeyError, match=r"1\.0"):
+        tool.read_runs(tmp_path)
+
+
+def test_an_evaluation_on_other_digits_is_no_figure_of_the_row(tool, upright, tmp_path):
+    name = "evaluation_spherical_mnist_canonical_test_last"
+    where = {"dataset": "spherical_mnist/bilinear_canonical"}
+    changes = {name: where, "machine": {"dataset_version": "2.0.0"}}
+    copied(upright, tmp_path / "run", **changes)
+    (run,) = tool.read_runs(tmp_path)
+    assert set(run.accuracy) == {"NR/R"}
+    assert not run.evaluations
+
+
+def test_a_run_that_contradicts_itself_is_refused(tool, runs, tmp_path):
+    run = runs[0]
+    folder = copied(run, tmp_path / "copy")
     assert tool.read_runs(tmp_path)[0].accuracy == run.accuracy
     summary = json.loads((folder / "summary.json").read_text())
     summary["num_train_steps"] += 1

@@ -60,7 +60,7 @@ def turned(images: np.ndarray, seed: int | None) -> np.ndarray:
     angles = None
     if seed is not None:
         angles = st.random_euler_angles(jax.random.key(seed), (len(images),))
-    return spin_data.project_images(images, st.EquiangularGrid(64), angles)[..., None]
+    return spin_data.project_as_published(images, st.EquiangularGrid(64), angles)[..., None]
 
 
 def logits_of(model: nnx.Module, spheres: np.ndarray) -> np.ndarray:

@@ -4,8 +4,8 @@ Usage: python tools/results_table.py [FOLDER]
 
 A run is a folder of `results/` with the files that `spin-train` and `spin-evaluate` leave in a
 working directory: config.json, summary.json, metrics.jsonl and evaluation_*.json; and machine.json,
-written by hand: {"machine": "...", "hours": 2.0}, and {"dataset_version": "1.1.0"} where it was
-that one, whose "rotated" is the "bilinear_rotated" of later ones.
+written by hand: {"machine": "...", "hours": 2.0, "dataset_version": "2.0.0"}. What is "rotated" in
+version 1.1.0 of the dataset is "bilinear_rotated" in 2.0.0.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _read_run(folder: Path) -> Run:
     last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
     if last["step"] != summary["num_train_steps"]:
         raise ValueError(f"{folder}: metrics.jsonl ends at {last['step']}, not at the last step")
-    old = machine.get("dataset_version") == "1.1.0"
+    old = {"1.1.0": True, "2.0.0": False}[machine["dataset_version"]]
     for key in ("dataset", "eval_dataset"):
         config[key] = _renamed(config[key], old)
     preset = spin_train.load_config("spherical_mnist").to_dict()
@@ -123,14 +123,19 @@ def _read_run(folder: Path) -> Run:
     trained, digits = _form(config["dataset"])
     accuracy, evaluated = {}, []
     if "test" in summary:
-        tested, _ = _form(config["eval_dataset"] or config["dataset"])
+        tested, tested_on = _form(config["eval_dataset"] or config["dataset"])
+        if tested_on != digits:
+            raise ValueError(f"{folder}: trained on {digits!r}, tested on {tested_on!r} digits")
         accuracy[f"{trained}/{tested}"] = summary["test"]["accuracy"]
     for path in sorted(folder.glob("evaluation_*_test_last.json")):
         evaluation = _json(path)
         if evaluation["step"] != summary["num_train_steps"]:
             raise ValueError(f"{path} is of step {evaluation['step']}, not of the last one")
         dataset = _renamed(evaluation["dataset"], old)
-        protocol = f"{trained}/{_form(dataset)[0]}"
+        tested, tested_on = _form(dataset)
+        if tested_on != digits:
+            continue  # of another row's digits, which the table has no column for
+        protocol = f"{trained}/{tested}"
         if accuracy.setdefault(protocol, evaluation["accuracy"]) != evaluation["accuracy"]:
             raise ValueError(f"{path} and summary.json differ in {protocol}")
         evaluated.append(dataset)
@@ -155,9 +160,9 @@ def _renamed(dataset: str, old: bool) -> str:
 def _form(dataset: str) -> tuple[str, str]:
     """How a dataset's digits stand, NR or R, and what tells them apart besides."""
     form = dataset.removeprefix(NAME)
-    pose, else_ = FORMS[form.removeprefix(BILINEAR)]
+    pose, poses = FORMS[form.removeprefix(BILINEAR)]
     drawn = "bilinear digits" if form.startswith(BILINEAR) else ""
-    return pose, ", ".join(each for each in (drawn, else_) if each)
+    return pose, ", ".join(each for each in (drawn, poses) if each)
 
 
 def results_table(runs: Iterable[Run]) -> str:
@@ -192,12 +197,16 @@ def _rows(runs: Iterable[Run]) -> list[list[Run]]:
     return sorted(rows.values(), key=lambda row: (row[0].digits, row[0].parameters, -row[0].steps))
 
 
+def _round(hours: float) -> str:
+    return f"{hours:.1f}" if hours >= 0.1 else f"{hours:.2f}"
+
+
 def _times(row: list[Run]) -> str:
     """Mean hours a run, machine by machine."""
     hours: dict[str, list[float]] = {}
     for run in row:
         hours.setdefault(run.machine, []).append(run.hours)
-    return "; ".join(f"{statistics.mean(each):.2g}, {name}" for name, each in hours.items())
+    return "; ".join(f"{_round(statistics.mean(each))}, {name}" for name, each in hours.items())
 
 
 def _label(run: Run) -> str:

@@ -14,7 +14,6 @@ run at once.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import signal
@@ -23,52 +22,88 @@ import sys
 import time
 from pathlib import Path
 
+from spin_train.metrics import read_metrics
+
 GRACE = 30  # seconds to save in
 
 
-def main() -> None:
+def main() -> int:
     """Reads commands from standard input, runs them, and prints where each one stands."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--at-once", type=int, default=4)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--options", default="", help="more for each, '--config.key value ...'")
     arguments = parser.parse_args()
-    lines = [line.strip() for line in sys.stdin if line.strip()]
-    waiting = [shlex.split(line) + shlex.split(arguments.options) for line in lines]
-    for command in waiting:
-        if command[0] != "spin-train" or "--workdir" not in command:
-            sys.exit(f"not a spin-train command with a --workdir: {shlex.join(command)}")
+    end = time.monotonic() + 60 * arguments.minutes
+    more = shlex.split(arguments.options)
+    commands = [shlex.split(line) + more for line in sys.stdin if line.strip()]
+    folders = [folder_of(command) for command in commands]
+    if len(set(folders)) < len(folders) or arguments.at_once < 1:
+        sys.exit("each command needs a --workdir of its own, and --at-once at least 1")
     # Processes share a card: none may take most of its memory at its start.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    end = time.monotonic() + 60 * arguments.minutes - GRACE
-    running: dict[Path, subprocess.Popen[bytes]] = {}
-    folders = [folder_of(command) for command in waiting]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))
+    runs: dict[Path, subprocess.Popen[bytes]] = {}
+    try:
+        run_until(end - GRACE, commands, arguments.at_once, runs)
+    finally:
+        stop(runs)
+    codes = {folder: run.returncode for folder, run in runs.items()}
+    for folder in folders:
+        print(f"{folder}: step {step_of(folder)}, {standing(folder, codes.get(folder))}")
+    return int(any(code not in (0, -signal.SIGTERM, 143) for code in codes.values()))
+
+
+def run_until(
+    end: float,
+    commands: list[list[str]],
+    at_once: int,
+    runs: dict[Path, subprocess.Popen[bytes]],
+) -> None:
+    """Starts one after another into `runs`, until all have ended or it is `end`."""
+    waiting = [each for each in commands if not (folder_of(each) / "summary.json").exists()]
     reported = time.monotonic()
-    while (running or waiting) and time.monotonic() < end:
-        running = {folder: run for folder, run in running.items() if run.poll() is None}
-        while waiting and len(running) < arguments.at_once:
+    while time.monotonic() < end:
+        running = [folder for folder, run in runs.items() if run.poll() is None]
+        if not running and not waiting:
+            return
+        if waiting and len(running) < at_once:
             command = waiting.pop(0)
-            folder = folder_of(command)
-            if not (folder / "summary.json").exists():
-                running[folder] = start(command)
+            runs[folder_of(command)] = start(command)
+            continue
         if time.monotonic() - reported > 20:
             reported = time.monotonic()
-            print(", ".join(f"{each.name} {step_of(each)}" for each in running), flush=True)
+            print(", ".join(f"{folder.name} {step_of(folder)}" for folder in running), flush=True)
         time.sleep(0.3)
-    for run in running.values():
+
+
+def stop(runs: dict[Path, subprocess.Popen[bytes]]) -> None:
+    """Lets all of them save their state, together within `GRACE` seconds, and ends the others."""
+    alive = [run for run in runs.values() if run.poll() is None]
+    for run in alive:
         run.send_signal(signal.SIGTERM)
-    for run in running.values():
+    end = time.monotonic() + GRACE
+    for run in alive:
         try:
-            run.wait(GRACE)
+            run.wait(max(0.0, end - time.monotonic()))
         except subprocess.TimeoutExpired:
             run.kill()
-    for folder in folders:
-        ended = "done" if (folder / "summary.json").exists() else "to be gone on with"
-        print(f"{folder}: step {step_of(folder)}, {ended}")
+            run.wait()
+
+
+def standing(folder: Path, code: int | None) -> str:
+    """In words: whether it has ended, and how."""
+    if (folder / "summary.json").exists():
+        return "done"
+    if code in (None, -signal.SIGTERM, 143):
+        return "to be gone on with"
+    return f"failed with exit status {code}: see log.txt there"
 
 
 def folder_of(command: list[str]) -> Path:
     """The working directory of a command."""
+    if command[:1] != ["spin-train"] or "--workdir" not in command[:-1]:
+        sys.exit(f"not a spin-train command with a --workdir: {shlex.join(command)}")
     return Path(command[command.index("--workdir") + 1])
 
 
@@ -83,10 +118,8 @@ def start(command: list[str]) -> subprocess.Popen[bytes]:
 
 def step_of(folder: Path) -> int:
     """The last step in its metrics, 0 where there is none."""
-    metrics = folder / "metrics.jsonl"
-    lines = metrics.read_text().splitlines() if metrics.exists() else []
-    return json.loads(lines[-1])["step"] if lines else 0
+    return max((int(record["step"]) for record in read_metrics(folder)), default=0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

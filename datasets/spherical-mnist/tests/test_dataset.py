@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -110,11 +111,15 @@ def test_each_500_share_a_rotation_as_published(load, mnist, monkeypatch):
     np.testing.assert_array_equal(fields["train"], project_as_published(images, builder.GRID, turn))
 
 
-def test_bilinear_ones_are_turned_like_the_published_ones(load, mnist):
+def test_bilinear_and_published_drawings_have_the_same_poses(load, mnist):
     builder = loader.SphericalMnist
     images = mnist.arrays["train-images-idx3-ubyte"][:25]
     angles = sphere_transforms.random_euler_angles(np.random.default_rng((20201206, 0)), (25,))
-    for form, turn in (("canonical", None), ("rotated", angles)):
+    together = loader.SphericalMnist._angles(
+        SimpleNamespace(builder_config=builder.builder_configs["rotated_per_500"]), 0, 25
+    )
+    forms = {"canonical": None, "rotated": angles, "rotated_per_500": together}
+    for form, turn in forms.items():
         fields = fields_of(load(config=f"bilinear_{form}"))["train"]
         np.testing.assert_array_equal(fields, np.rint(project_images(images, builder.GRID, turn)))
         drawn = fields_of(load(config=form))["train"]

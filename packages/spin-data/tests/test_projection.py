@@ -1,5 +1,7 @@
 """The projection against a slow loop over points, known positions, and its symmetries."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -88,21 +90,44 @@ def test_as_published_equals_the_slow_rule_stretched_to_bytes():
         assert (found[3] == 0).all()
 
 
-def test_as_published_a_lone_pixel_shows_beside_where_it_is():
-    """At u in [2, 3) and [4, 5) for pixel 3, in both directions, and nowhere else."""
-    image = np.zeros((1, 7, 7))
-    image[0, 3, 3] = 8
+def test_as_published_equals_the_scripts_own_output():
+    """Six digits that jonkhler/s2cnn's script drew, on our grid, not on Driscoll and Healy's."""
+    with np.load(Path(__file__).parent / "published_drawing.npz") as file:
+        found = project_as_published(file["images"], EquiangularGrid(64), tuple(file["angles"]))
+        difference = abs(found.astype(int) - file["drawn"])
+    assert (difference > 0).mean() < 0.008
+    assert (difference > 1).mean() < 2e-4
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-42, 3.0, 1e300])
+def test_as_published_the_unit_of_an_image_is_no_matter(scale):
+    images = RNG.uniform(size=(3, 6, 6))
+    expected = project_as_published(images, GRID).astype(int)
+    found = project_as_published(images * scale, GRID).astype(int)
+    assert abs(found - expected).max() <= 1
+    assert (found.max(axis=(1, 2)) == 255).all()
+
+
+def test_as_published_channels_are_stretched_alike_and_batches_cut_as_needed():
+    images = RNG.integers(1, 256, (70, 8, 8, 2), dtype=np.uint8)
+    images[..., 1] //= 2
     grid = EquiangularGrid(64)
-    lit = project_as_published(image, grid)[0] > 0
-    theta, phi = np.meshgrid(grid.colatitudes, grid.longitudes, indexing="ij")
-    radius = 2 / np.tan(np.maximum(theta, 1e-9) / 2)
-    u, v = (7 * (radius * part(phi) + 1.5) / 3 for part in (np.cos, np.sin))
-    whole_u, whole_v = np.floor(u + 1e-9), np.floor(v + 1e-9)
-    south = theta > np.pi / 2
-    expected = south & np.isin(whole_u, [2, 4]) & np.isin(whole_v, [2, 4])
-    # Where a weight is next to nothing the byte is 0.
-    assert (lit <= expected).all()
-    assert lit.sum() > 0.9 * expected.sum()
+    angles = random_euler_angles(RNG, (70,))
+    for turn in (None, angles):
+        found = project_as_published(images, grid, turn)
+        assert found.shape == (70, 64, 64, 2)
+        assert (found.max(axis=(1, 2, 3)) == 255).all()
+        assert (found[..., 1].max(axis=(1, 2)) < 160).all()
+        last = None if turn is None else tuple(angle[69:] for angle in turn)
+        np.testing.assert_array_equal(found[69:], project_as_published(images[69:], grid, last))
+    assert project_as_published(images[:0], grid).shape == (0, 64, 64, 2)
+    assert project_as_published(images[:0, ..., 0], grid, [angle[:0] for angle in angles]).size == 0
+
+
+@pytest.mark.parametrize("side", [1, 2, 3])
+def test_as_published_of_few_pixels(side):
+    found = project_as_published(np.ones((1, side, side)), EquiangularGrid(64))
+    assert found.max() == (255 if side > 1 else 0)  # pixels beside the only one are none
 
 
 def test_as_published_refuses_what_is_below_zero():

@@ -51,7 +51,7 @@ def predict(
     Args:
       model: as `model_of_run` or `model_of_weights` returns it; of spin 0, one channel or three.
       images: files, or one.
-      projection: "image": flat, projected as spherical MNIST is; "panorama": equirectangular;
+      projection: "image": flat, projected around the south pole; "panorama": equirectangular;
         "auto": a panorama if it is twice as wide as high.
       inverted: dark becomes bright first, for what is drawn in ink.
 

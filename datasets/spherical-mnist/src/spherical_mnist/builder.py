@@ -2,7 +2,7 @@
 
 The projection is that of `spin_data.project_as_published`, or of `project_images`, which is truer
 to the images. The first 50,000 training images are the training split, the other 10,000 the
-validation split, as published (Esteves, Makadia, Daniilidis, NeurIPS 2020).
+validation split (the published code takes the first 10,000 for it).
 """
 
 import dataclasses
@@ -58,7 +58,8 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("2.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {
         "2.0.0": "Drawn as the published data were; what 'canonical', 'rotated' and "
-        "'rotated_per_500' were before has 'bilinear_' before its name.",
+        "'rotated_per_500' were before has 'bilinear_' before its name; vectors are as they were. "
+        "A run begun on an earlier version does not go on with this one: give it a new workdir.",
         "1.1.0": "The same images, stored as byte strings: built and read several times faster.",
         "1.0.0": "Initial release.",
     }

@@ -3,14 +3,14 @@
 import spin_registry as sr
 
 _SUMMARIES = {
-    "canonical": "MNIST projected around the south pole, as published",
+    "canonical": "MNIST projected as published, around the south pole",
     "rotated": "MNIST projected as published, each image randomly rotated",
-    "rotated_per_500": "MNIST projected as published, each 500 with one random rotation, likewise",
-    "bilinear_canonical": "MNIST projected around the south pole, interpolated bilinearly",
-    "bilinear_rotated": "MNIST projected, each image randomly rotated, interpolated bilinearly",
-    "bilinear_rotated_per_500": "MNIST projected, each 500 with one random rotation, bilinearly",
-    "vector_canonical": "gradients of projected MNIST, a field of spin 1",
-    "vector_rotated": "gradients of projected MNIST, a field of spin 1, each randomly rotated",
+    "rotated_per_500": "MNIST projected as published, each 500 with one random rotation",
+    "bilinear_canonical": "MNIST projected bilinearly, around the south pole",
+    "bilinear_rotated": "MNIST projected bilinearly, each image randomly rotated",
+    "bilinear_rotated_per_500": "MNIST projected bilinearly, each 500 with one random rotation",
+    "vector_canonical": "gradients of bilinear_canonical, a field of spin 1",
+    "vector_rotated": "gradients of bilinear_rotated, a field of spin 1",
 }
 
 

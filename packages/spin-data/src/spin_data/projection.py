@@ -53,17 +53,19 @@ def project_images(
 def project_as_published(
     images: np.ndarray, grid: Grid, angles: Sequence[ArrayLike] | None = None
 ) -> np.ndarray:
-    """Projects square images as those of the published spherical MNIST were.
+    """Projects square images as the script does that spherical MNIST is published with.
 
-    The script that drew them (jonas-koehler/s2cnn, examples/mnist/gendata.py) interpolates between
-    pixels two apart. Along each axis, at u = i + f pixels from the image's edge, i whole, the value
-    is (1 - f)/2 of pixel i - 1 and (1 + f)/2 of pixel i + 1, with pixel j at u = j: a blur of two
-    pixels, which jumps where u passes a whole number. Each picture is then stretched so that its
-    largest value is 255, and fractions are dropped. Bilinear interpolation, `project_images`, is
-    truer to the image; with this, figures may be compared with published ones.
+    The script (jonkhler/s2cnn, examples/mnist/gendata.py) interpolates between pixels two apart.
+    Along each axis, at u = i + f pixels from the image's edge, i whole, the value is (1 - f)/2 of
+    pixel i - 1 and (1 + f)/2 of pixel i + 1, with pixel j at u = j: a blur of two pixels, which
+    jumps where u passes a whole number. Each picture is then stretched so that its largest value
+    is 255, and fractions, but for the last thousandth, are dropped. Bilinear interpolation,
+    `project_images`, is truer to the image; with this, figures may be compared with published ones.
 
-    (The script also shows the image's centre at the pole opposite to it, where the grid has that
-    very point; that is left out.)
+    Of turned digits one byte in 200 differs from the script's, by 1, and one in 10,000 by more: it
+    projects from 1e-3 above the pole. Of upright ones one in 40 differs, those next to the axes,
+    where u is whole and the script leaves i to rounding; and the script shows the image's centre
+    at the opposite pole, and corners beyond the equator.
 
     Args:
         images: (batch, N, N) or (batch, N, N, channel), real and not negative, of any dtype.
@@ -71,7 +73,8 @@ def project_as_published(
         angles: as `project_images` takes them.
 
     Returns:
-        uint8 (batch, *grid.shape) or (batch, *grid.shape, channel); all zero where an image is.
+        uint8 (batch, *grid.shape) or (batch, *grid.shape, channel), stretched over all channels of
+        a picture alike; zero where nothing of the picture falls on the grid.
 
     Raises:
         ValueError: shapes do not fit, or values are negative, not real, or not finite.
@@ -79,10 +82,13 @@ def project_as_published(
     images = _checked(images)
     if images.size and images.min() < 0:
         raise ValueError(f"images: the least value is {images.min()}, expected none below 0")
-    projected = _project(images, grid, angles, apart=2)
-    largest = projected.max(axis=(1, 2), keepdims=True)
+    # By powers of two to at most 1, which is exact: very small and large ones fit into float32.
+    within = tuple(range(1, images.ndim))
+    _, exponents = np.frexp(images.max(axis=within, keepdims=True, initial=0).astype(np.float64))
+    projected = _project(np.ldexp(images.astype(np.float64), -exponents), grid, angles, apart=2)
+    largest = projected.max(axis=within, keepdims=True, initial=0)
     stretch = np.divide(255, largest, out=np.zeros_like(largest), where=largest > 0)
-    return np.minimum(projected * stretch + 1e-3, 255).astype(np.uint8)  # 1e-3: 254.99999 is 255
+    return np.minimum(projected * stretch + 1e-3, 255).astype(np.uint8)
 
 
 def project_gradients(
@@ -204,8 +210,8 @@ def _stencil(
     south = np.flatnonzero(looked_at[2] <= 0)
     x, y, z = looked_at[:, south]
     scale = 2 / (1 - z)  # (X, Y) = scale (x, y)
-    # Pixels from the image's edge; float64, for a float32 of 30 pixels is good to 2e-6 only. As
-    # published, pixel j is at j; else its centre is at j + 1/2.
+    # In pixels, the first one at 0; float64, for a float32 of 30 pixels is good to 2e-6 only. That
+    # is the first pixel's centre, half a pixel from the image's edge, or as published the edge.
     pixels, origin = side / (2 * _HALF_SIDE), side / 2 - (0.5 if apart == 1 else 0)
     left, columns = _corner(x * scale * pixels + origin, side, apart)
     top, rows = _corner(y * scale * pixels + origin, side, apart)
@@ -232,7 +238,8 @@ def _stencil(
 def _corner(position: np.ndarray, side: int, apart: int) -> tuple[np.ndarray, np.ndarray]:
     """The pixel before a position, as the margin counts it, and the fraction of the way onward."""
     position = np.clip(position, -apart, side + apart - 1)
-    # As published, values jump at whole numbers, where axes of symmetry lie: not to be rounding's.
+    # As published, values jump at whole numbers, where the axes lie: not to be rounding's choice.
+    # Bilinear ones do not jump, and change by 1e-9.
     whole = np.floor(position + 1e-9)
     fraction = (position - whole + apart - 1) / apart
     return whole.astype(np.intp) - (apart - 1) + _before(apart), fraction.astype(np.float32)
@@ -244,7 +251,7 @@ def _before(apart: int) -> int:
 
 
 def _margin(apart: int) -> int:
-    """Zero pixels before and after."""
+    """Zero pixels before and after an image, in all."""
     return 3 * apart
 
 

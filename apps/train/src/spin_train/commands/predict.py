@@ -22,8 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--projection",
         choices=("auto", "image", "panorama"),
         default="auto",
-        help="how images lie on the sphere: flat ones as spherical MNIST's digits, panoramas all "
-        "around; auto: a panorama if twice as wide as high",
+        help="how images lie on the sphere: flat ones around the south pole, panoramas all around; "
+        "auto: a panorama if twice as wide as high",
     )
     parser.add_argument(
         "--invert", action="store_true", help="dark on bright becomes bright on dark first"

@@ -24,7 +24,7 @@ def read_image(
     inverted: bool = False,
     angles: Sequence[ArrayLike] | None = None,
 ) -> np.ndarray:
-    """A flat image, projected onto the sphere as spherical MNIST is.
+    """A flat image, projected onto the sphere, `project_images`.
 
     Args:
         file: the image; what is not square is padded with black.

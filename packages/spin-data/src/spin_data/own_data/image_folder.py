@@ -72,7 +72,7 @@ def load_images(
     test: float = 0.1,
     seed: int = 0,
 ) -> Dataset:
-    """A folder of flat images, each projected onto the sphere as spherical MNIST is.
+    """A folder of flat images, each projected onto the sphere, `project_images`.
 
     Args:
         path: the folder.
