@@ -13,24 +13,28 @@ GRID = EquiangularGrid(16)
 RNG = np.random.default_rng(0)
 
 
-def project_slowly(image, grid, rotation):
-    """One image, point by point and pixel by pixel, with nothing clever."""
-    side = len(image)
-    result = np.zeros(grid.shape)
+def on_the_plane(grid, rotation):
+    """Yields, point by point of the lower hemisphere, its index and its place on the plane."""
     for i, theta in enumerate(grid.colatitudes):
         for j, phi in enumerate(grid.longitudes):
             point = [np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)]
             x, y, z = rotation.inv().apply(point)
-            if z > 0:
-                continue
-            plane_x, plane_y = 2 * x / (1 - z), 2 * y / (1 - z)
-            for row in range(side):
-                for column in range(side):
-                    center_x = -1.5 + 3 * (column + 0.5) / side
-                    center_y = -1.5 + 3 * (row + 0.5) / side
-                    weight_x = max(0, 1 - abs(plane_x - center_x) * side / 3)
-                    weight_y = max(0, 1 - abs(plane_y - center_y) * side / 3)
-                    result[i, j] += weight_x * weight_y * image[row, column]
+            if z <= 0:
+                yield (i, j), 2 * x / (1 - z), 2 * y / (1 - z)
+
+
+def project_slowly(image, grid, rotation):
+    """One image, point by point and pixel by pixel, with nothing clever."""
+    side = len(image)
+    result = np.zeros(grid.shape)
+    for index, plane_x, plane_y in on_the_plane(grid, rotation):
+        for row in range(side):
+            for column in range(side):
+                center_x = -1.5 + 3 * (column + 0.5) / side
+                center_y = -1.5 + 3 * (row + 0.5) / side
+                weight_x = max(0, 1 - abs(plane_x - center_x) * side / 3)
+                weight_y = max(0, 1 - abs(plane_y - center_y) * side / 3)
+                result[index] += weight_x * weight_y * image[row, column]
     return result
 
 
@@ -55,18 +59,13 @@ def draw_slowly_as_published(image, grid, rotation):
         inside = 0 <= row < side and 0 <= column < side
         return image[row, column] if inside else 0.0
 
-    for i, theta in enumerate(grid.colatitudes):
-        for j, phi in enumerate(grid.longitudes):
-            point = [np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)]
-            x, y, z = rotation.inv().apply(point)
-            if z > 0:
-                continue
-            u, v = (side * (2 * c / (1 - z) + 1.5) / 3 for c in (x, y))
-            a, b = int(np.floor(u + 1e-9)), int(np.floor(v + 1e-9))
-            f, g = (u - a, v - b)
-            upper = (1 - f) * pixel(b - 1, a - 1) + (1 + f) * pixel(b - 1, a + 1)
-            lower = (1 - f) * pixel(b + 1, a - 1) + (1 + f) * pixel(b + 1, a + 1)
-            result[i, j] = ((1 - g) * upper + (1 + g) * lower) / 4
+    for index, plane_x, plane_y in on_the_plane(grid, rotation):
+        u, v = (side * (place + 1.5) / 3 for place in (plane_x, plane_y))
+        a, b = int(np.floor(u + 1e-9)), int(np.floor(v + 1e-9))
+        f, g = (u - a, v - b)
+        upper = (1 - f) * pixel(b - 1, a - 1) + (1 + f) * pixel(b - 1, a + 1)
+        lower = (1 - f) * pixel(b + 1, a - 1) + (1 + f) * pixel(b + 1, a + 1)
+        result[index] = ((1 - g) * upper + (1 + g) * lower) / 4
     return result
 
 
