@@ -81,7 +81,9 @@ def test_an_evaluation_on_other_digits_is_no_figure_of_the_row(tool, upright, tm
     copied(upright, tmp_path / "run", **changes)
     (run,) = tool.read_runs(tmp_path)
     assert set(run.accuracy) == {"NR/R"}
-    assert not run.evaluations
+    assert run.evaluations == [
+        "spin-evaluate --workdir runs/run --dataset spherical_mnist/bilinear_canonical"
+    ]
 
 
 def test_a_run_that_contradicts_itself_is_refused(tool, runs, tmp_path):

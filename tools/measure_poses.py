@@ -1,21 +1,24 @@
 """How well a trained network knows digits, in poses that it was trained on and in others.
 
-Usage: python tools/measure_poses.py [--weights model.safetensors] [--every 10] [--poses 4]
+Usage: python tools/measure_poses.py [--dataset spherical_mnist/bilinear_rotated]
+           [--weights model.safetensors] [--every 10] [--poses 4]
 
-For a network that was trained on `spherical_mnist/rotated` (by default the one that comes with
-spin-models): accuracy and loss of every tenth training and test digit in the dataset's pose,
-upright, and in fresh poses; and of the mean of the logits over the fresh poses. A network that is
-exactly equivariant knows a digit in all poses alike. Last, sixes and nines whose pictures are
-turned by half a turn before they are drawn, then in fresh poses: as shapes they are sixes and nines
-in another pose, so what reads them otherwise goes by the grain of the drawing. MNIST is read from
-SPIN_MNIST_DIR.
+For a network that was trained on the dataset (by default the one that comes with spin-models), on
+digits drawn as that dataset's: accuracy and loss of every tenth training and test digit in the
+dataset's pose, upright, and in fresh poses; and of the mean of the logits over the fresh poses. A
+network that is exactly equivariant knows a digit in all poses alike. Last, sixes and nines whose
+pictures are turned by half a turn before they are drawn, then in fresh poses: as shapes they are
+sixes and nines in another pose, so what reads them otherwise goes by the grain of the drawing.
+MNIST is read from SPIN_MNIST_DIR.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import tempfile
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -29,11 +32,16 @@ import spin_registry as sr
 from spherical_mnist.files import read_mnist
 
 BATCH = 50
+DRAWINGS = {
+    "spherical_mnist/rotated": spin_data.project_as_published,
+    "spherical_mnist/bilinear_rotated": spin_data.project_images,
+}
 
 
 def main() -> None:
     """Prints a line for each kind of digits and poses."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dataset", choices=DRAWINGS, default="spherical_mnist/rotated")
     parser.add_argument("--weights", help="a file of spin-export")
     parser.add_argument("--every", type=int, default=10)
     parser.add_argument("--poses", type=int, default=4)
@@ -41,8 +49,9 @@ def main() -> None:
     if arguments.weights:
         model = spin_models.load(arguments.weights)
     else:
-        model = spin_models.load_pretrained("spin_classifier_6_layers", "spherical_mnist/rotated")
-    data = sr.get_dataset("spherical_mnist/rotated").load()
+        model = spin_models.load_pretrained("spin_classifier_6_layers", arguments.dataset)
+    data = sr.get_dataset(arguments.dataset).load()
+    turned = functools.partial(drawn, DRAWINGS[arguments.dataset])
     with tempfile.TemporaryDirectory() as downloads:
         digits = read_mnist(None, downloads)
     for split, (images, labels) in digits.items():
@@ -66,12 +75,12 @@ def main() -> None:
         )
 
 
-def turned(images: np.ndarray, seed: int | None) -> np.ndarray:
+def drawn(draw: Callable[..., np.ndarray], images: np.ndarray, seed: int | None) -> np.ndarray:
     """The images on the sphere: (batch, lat, long, 1), each in a random pose, or all upright."""
     angles = None
     if seed is not None:
         angles = st.random_euler_angles(jax.random.key(seed), (len(images),))
-    return spin_data.project_as_published(images, st.EquiangularGrid(64), angles)[..., None]
+    return draw(images, st.EquiangularGrid(64), angles)[..., None]
 
 
 def logits_of(model: nnx.Module, spheres: np.ndarray) -> np.ndarray:

@@ -132,13 +132,13 @@ def _read_run(folder: Path) -> Run:
         if evaluation["step"] != summary["num_train_steps"]:
             raise ValueError(f"{path} is of step {evaluation['step']}, not of the last one")
         dataset = _renamed(evaluation["dataset"], old)
+        evaluated.append(dataset)
         tested, tested_on = _form(dataset)
         if tested_on != digits:
             continue  # of another row's digits, which the table has no column for
         protocol = f"{trained}/{tested}"
         if accuracy.setdefault(protocol, evaluation["accuracy"]) != evaluation["accuracy"]:
             raise ValueError(f"{path} and summary.json differ in {protocol}")
-        evaluated.append(dataset)
     return Run(
         folder.name,
         config,

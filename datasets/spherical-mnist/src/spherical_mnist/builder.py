@@ -59,7 +59,7 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES: ClassVar[dict[str, str]] = {
         "2.0.0": "Drawn as the published data were; what 'canonical', 'rotated' and "
         "'rotated_per_500' were before has 'bilinear_' before its name; vectors are as they were. "
-        "A run begun on an earlier version does not go on with this one: give it a new workdir.",
+        "A run begun on an earlier version would go on with other digits: give it a new workdir.",
         "1.1.0": "The same images, stored as byte strings: built and read several times faster.",
         "1.0.0": "Initial release.",
     }
