@@ -24,17 +24,25 @@ def runs(tool):
     return tool.read_runs()
 
 
-def test_the_tables_are_of_the_runs(tool, runs):
+@pytest.fixture(scope="module")
+def validated(tool):
+    return tool.read_runs(tool.VALIDATION, "validation")
+
+
+def test_the_tables_are_of_the_runs(tool, runs, validated):
     page = (ROOT / "results" / "README.md").read_text()
     assert tool.results_table(runs) in page
     assert tool.commands(runs) in page
     assert tool.results_table(runs) in (ROOT / "README.md").read_text()
+    assert tool.results_table(validated) in page
+    assert tool.commands(validated) in page
 
 
-def test_every_run_is_whole(runs):
+def test_every_run_is_whole(tool, runs, validated):
     assert runs
-    for run in runs:
-        folder = ROOT / "results" / run.name
+    assert validated
+    for run in runs + validated:
+        folder = (tool.RESULTS if run.split == "test" else tool.VALIDATION) / run.name
         lines = (folder / "metrics.jsonl").read_text().splitlines()
         records = [json.loads(line) for line in lines]
         steps = [record["step"] for record in records if "loss" in record]
@@ -84,6 +92,17 @@ def test_an_evaluation_on_other_digits_is_no_figure_of_the_row(tool, upright, tm
     assert run.evaluations == [
         "spin-evaluate --workdir runs/run --dataset spherical_mnist/bilinear_canonical"
     ]
+
+
+def test_splits_are_not_mixed(tool, runs, validated, tmp_path):
+    copied(runs[0], tmp_path / "run")
+    with pytest.raises(ValueError, match="measured on test, not on validation"):
+        tool.read_runs(tmp_path, "validation")
+    with pytest.raises(ValueError, match="measured on validation, not on test"):
+        tool.read_runs(tool.VALIDATION)
+    for run in validated:
+        assert "--config.combine_train_val_and_eval_on_test False" in run.command
+        assert all(command.endswith(" --split validation") for command in run.evaluations)
 
 
 def test_a_run_that_contradicts_itself_is_refused(tool, runs, tmp_path):

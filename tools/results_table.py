@@ -1,11 +1,12 @@
 """Prints the table of results, and the command of each of its runs, from the runs kept in results/.
 
-Usage: python tools/results_table.py [FOLDER]
+Usage: python tools/results_table.py
 
 A run is a folder of `results/` with the files that `spin-train` and `spin-evaluate` leave in a
 working directory: config.json, summary.json, metrics.jsonl and evaluation_*.json; and machine.json,
 written by hand: {"machine": "...", "hours": 2.0, "dataset_version": "2.0.0"}. What is "rotated" in
-version 1.1.0 of the dataset is "bilinear_rotated" in 2.0.0.
+version 1.1.0 of the dataset is "bilinear_rotated" in 2.0.0. Trainings that are measured on the
+validation split, to choose by, are in `results/validation/`, and have tables of their own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import statistics
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import spin_train
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
+VALIDATION = RESULTS / "validation"
 NAME = "spherical_mnist/"
 # By the dataset's form, how digits stand, and what tells rows apart besides.
 FORMS = {
@@ -32,7 +33,14 @@ FORMS = {
 BILINEAR = "bilinear_"
 PROTOCOLS = ("NR/NR", "R/R", "NR/R")
 # What tells runs of one row apart, and what changes no number.
-NOT_OF_A_ROW = {"dataset", "eval_dataset", "seed", "trial", "model_name"}
+NOT_OF_A_ROW = {
+    "combine_train_val_and_eval_on_test",  # a table has one split
+    "dataset",
+    "eval_dataset",
+    "model_name",
+    "seed",
+    "trial",
+}
 IMMATERIAL = {
     "checkpoint_every_steps",
     "data_placement",
@@ -56,7 +64,8 @@ class Run:
       digits: what tells apart the digits trained on, but for whether they are turned.
       parameters: the model's.
       steps: that it was trained.
-      accuracy: on test digits, by protocol, "R/R".
+      split: whose digits it is measured on, "test" or "validation".
+      accuracy: on these digits, by protocol, "R/R".
       evaluated: datasets that were looked at after the training.
       machine: what it ran on.
       hours: that it took.
@@ -68,6 +77,7 @@ class Run:
     digits: str
     parameters: int
     steps: int
+    split: str
     accuracy: Mapping[str, float]
     evaluated: tuple[str, ...]
     machine: str
@@ -82,26 +92,36 @@ class Run:
     @property
     def command(self) -> str:
         """Trains it anew."""
-        words = [f"spin-train --workdir runs/{self.name} --config spherical_mnist"]
+        words = [f"spin-train --workdir {self._workdir} --config spherical_mnist"]
         words += [f"--config.{key} {_word(value)}" for key, value in _flat(self.changed)]
         return " ".join(words)
 
     @property
     def evaluations(self) -> list[str]:
         """The commands of its figures on other digits than those it is tested on at the end."""
+        split = "" if self.split == "test" else f" --split {self.split}"
         return [
-            f"spin-evaluate --workdir runs/{self.name} --dataset {name}" for name in self.evaluated
+            f"spin-evaluate --workdir {self._workdir} --dataset {name}{split}"
+            for name in self.evaluated
         ]
 
+    @property
+    def _workdir(self) -> str:
+        return f"runs/{self.name}" if self.split == "test" else f"runs/{self.split}/{self.name}"
 
-def read_runs(folder: Path = RESULTS) -> list[Run]:
+
+def read_runs(folder: Path = RESULTS, split: str = "test") -> list[Run]:
     """Reads every run that is finished.
 
     Raises:
       FileNotFoundError, KeyError: a run's folder lacks something.
-      ValueError: its files contradict one another.
+      ValueError: its files contradict one another, or it is measured on another split.
     """
-    return [_read_run(path.parent) for path in sorted(folder.glob("*/summary.json"))]
+    runs = [_read_run(path.parent) for path in sorted(folder.glob("*/summary.json"))]
+    for run in runs:
+        if run.split != split:
+            raise ValueError(f"{folder / run.name} is measured on {run.split}, not on {split}")
+    return runs
 
 
 def _read_run(folder: Path) -> Run:
@@ -121,13 +141,14 @@ def _read_run(folder: Path) -> Run:
         if key not in IMMATERIAL and value != preset[key]
     }
     trained, digits = _form(config["dataset"])
+    split = "test" if config["combine_train_val_and_eval_on_test"] else "validation"
     accuracy, evaluated = {}, []
-    if "test" in summary:
+    if split in summary:
         tested, tested_on = _form(config["eval_dataset"] or config["dataset"])
         if tested_on != digits:
             raise ValueError(f"{folder}: trained on {digits!r}, tested on {tested_on!r} digits")
-        accuracy[f"{trained}/{tested}"] = summary["test"]["accuracy"]
-    for path in sorted(folder.glob("evaluation_*_test_last.json")):
+        accuracy[f"{trained}/{tested}"] = summary[split]["accuracy"]
+    for path in sorted(folder.glob(f"evaluation_*_{split}_last.json")):
         evaluation = _json(path)
         if evaluation["step"] != summary["num_train_steps"]:
             raise ValueError(f"{path} is of step {evaluation['step']}, not of the last one")
@@ -146,6 +167,7 @@ def _read_run(folder: Path) -> Run:
         digits,
         summary["param_count"],
         summary["num_train_steps"],
+        split,
         accuracy,
         tuple(evaluated),
         machine["machine"],
@@ -197,16 +219,12 @@ def _rows(runs: Iterable[Run]) -> list[list[Run]]:
     return sorted(rows.values(), key=lambda row: (row[0].digits, row[0].parameters, -row[0].steps))
 
 
-def _round(hours: float) -> str:
-    return f"{hours:.1f}" if hours >= 0.1 else f"{hours:.2f}"
-
-
 def _times(row: list[Run]) -> str:
     """Mean hours a run, machine by machine."""
     hours: dict[str, list[float]] = {}
     for run in row:
         hours.setdefault(run.machine, []).append(run.hours)
-    return "; ".join(f"{_round(statistics.mean(each))}, {name}" for name, each in hours.items())
+    return "; ".join(f"{statistics.mean(each):.2g}, {name}" for name, each in hours.items())
 
 
 def _label(run: Run) -> str:
@@ -246,11 +264,11 @@ def _json(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def main(folder: str | None = None) -> None:
-    """Prints the table and the commands."""
-    runs = read_runs(Path(folder) if folder else RESULTS)
-    print(results_table(runs), commands(runs), sep="\n\n")
+def main() -> None:
+    """Prints the tables and the commands: of the test split, then of the validation split."""
+    for runs in (read_runs(), read_runs(VALIDATION, "validation")):
+        print(results_table(runs), commands(runs), sep="\n\n", end="\n\n")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
