@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -80,6 +81,10 @@ def test_what_was_rotated_in_the_old_dataset_is_bilinear(tool, upright, tmp_path
     copied(upright, tmp_path / "other", machine={"dataset_version": "1.0"})
     with pytest.raises(KeyError, match=r"1\.0"):
         tool.read_runs(tmp_path)
+    shutil.rmtree(tmp_path / "other")
+    recorded = {"data_versions": {"spherical_mnist/canonical": "1.1.0"}}
+    copied(upright, tmp_path / "new2", config=recorded, machine={"dataset_version": "2.0.0"})
+    assert tool.read_runs(tmp_path)[1].digits == "bilinear digits"
 
 
 def test_an_evaluation_on_other_digits_is_no_figure_of_the_row(tool, upright, tmp_path):

@@ -4,9 +4,10 @@ Usage: python tools/results_table.py
 
 A run is a folder of `results/` with the files that `spin-train` and `spin-evaluate` leave in a
 working directory: config.json, summary.json, metrics.jsonl and evaluation_*.json; and machine.json,
-written by hand: {"machine": "...", "hours": 2.0, "dataset_version": "2.0.0"}. What is "rotated" in
-version 1.1.0 of the dataset is "bilinear_rotated" in 2.0.0. Trainings that are measured on the
-validation split, to choose by, are in `results/validation/`, and have tables of their own.
+written by hand: {"machine": "...", "hours": 2.0}, and "dataset_version": "2.0.0" where config.json
+does not have it. What is "rotated" in version 1.1.0 is "bilinear_rotated" in 2.0.0. Trainings that
+are measured on the validation split, to choose by, are in `results/validation/`, and have a table
+of their own.
 """
 
 from __future__ import annotations
@@ -125,13 +126,15 @@ def read_runs(folder: Path = RESULTS, split: str = "test") -> list[Run]:
 
 
 def _read_run(folder: Path) -> Run:
-    config = _json(folder / "config.json")["config"]
+    recorded = _json(folder / "config.json")
+    config = recorded["config"]
     summary = _json(folder / "summary.json")
     machine = _json(folder / "machine.json")
     last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
     if last["step"] != summary["num_train_steps"]:
         raise ValueError(f"{folder}: metrics.jsonl ends at {last['step']}, not at the last step")
-    old = {"1.1.0": True, "2.0.0": False}[machine["dataset_version"]]
+    versions = recorded.get("data_versions") or {config["dataset"]: machine["dataset_version"]}
+    old = {"1.1.0": True, "2.0.0": False}[versions[config["dataset"]]]
     for key in ("dataset", "eval_dataset"):
         config[key] = _renamed(config[key], old)
     preset = spin_train.load_config("spherical_mnist").to_dict()

@@ -1,5 +1,6 @@
 """What happens to a run that is interrupted, killed, damaged, or moved."""
 
+import json
 import random
 import re
 import shlex
@@ -256,6 +257,31 @@ def test_another_configuration_in_the_workdir_is_refused(config, tmp_path):
 
     config.update({"log_loss_every_steps": 1, "eval_every_steps": 1, "checkpoint_every_steps": 1})
     spin_train.train(config, tmp_path)
+
+
+def test_other_versions_of_the_data_are_refused(config, tmp_path, monkeypatch):
+    config.update({"num_train_steps": 4, "checkpoint_every_steps": 2})
+    config.eval_dataset = "tiny_spheres/dark"
+    monkeypatch.setenv("TINY_SPHERES_VERSION", "1.0.0")
+    whole = spin_train.train(config, tmp_path)
+    path = tmp_path / "config.json"
+    recorded = json.loads(path.read_text())
+    versions = {"tiny_spheres/bytes": "1.0.0", "tiny_spheres/dark": "1.0.0"}
+    assert recorded["data_versions"] == versions
+    shutil.rmtree(tmp_path / "checkpoints" / "4")  # as if it had been stopped after step 2
+    monkeypatch.setenv("TINY_SPHERES_VERSION", "2.0.0")
+    before = path.read_bytes()
+    with pytest.raises(spin_train.UserError, match="'tiny_spheres/dark' is in version 2") as error:
+        spin_train.train(config, tmp_path)
+    assert "'tiny_spheres/bytes' is in version 2.0.0 now, and was in 1.0.0" in str(error.value)
+    assert path.read_bytes() == before
+    monkeypatch.setenv("TINY_SPHERES_VERSION", "1.0.0")
+    assert spin_train.train(config, tmp_path)["validation"] == whole["validation"]
+    # A run of before versions were recorded goes on, and has them from then on.
+    del recorded["data_versions"]
+    path.write_text(json.dumps(recorded))
+    spin_train.train(config, tmp_path)
+    assert json.loads(path.read_text())["data_versions"] == versions
 
 
 def test_the_best_state_is_kept_beside_the_last(config, tmp_path, monkeypatch):

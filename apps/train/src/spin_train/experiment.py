@@ -64,6 +64,13 @@ class Experiment:
         return spin_data.ConcatenatedSource(train, validation)
 
     @property
+    def data_versions(self) -> dict[str, str]:
+        """The versions of the datasets that have one, by their names."""
+        evaluated = self.config.eval_dataset or self.config.dataset
+        used = {self.config.dataset: self.dataset, evaluated: self.eval_dataset}
+        return {name: dataset.version for name, dataset in used.items() if dataset.version}
+
+    @property
     def steps_per_epoch(self) -> int:
         """Updates in one pass over the training data, rounded down but at least 1."""
         return max(1, len(self.train_source) // self.global_batch_size)
@@ -237,8 +244,13 @@ def load_dataset(config: ml_collections.ConfigDict, name: str) -> spin_data.Data
         dataset = spin_registry.get_dataset(name).load(**options)
         spin_data.check_dataset(dataset)
         splits = spin_data.place_splits(dataset.splits, placement, name)
-    class_names = tuple(getattr(dataset, "class_names", ()))
-    return spin_data.Dataset(dataset.input, dataset.output, splits, class_names=class_names)
+    return spin_data.Dataset(
+        dataset.input,
+        dataset.output,
+        splits,
+        class_names=tuple(getattr(dataset, "class_names", ())),
+        version=str(getattr(dataset, "version", "")),
+    )
 
 
 def build_model(config: ml_collections.ConfigDict, dataset: spin_data.Dataset) -> ModelParts:

@@ -1,8 +1,9 @@
 """The small files of a working directory: the configuration and the summary."""
 
 import contextlib
+import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,21 @@ _MAY_DIFFER = (
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+    """What a working directory says of its run.
+
+    Attributes:
+      config: the configuration.
+      global_batch_size: examples per step.
+      data_versions: of the datasets that have one, by their names.
+    """
+
+    config: ml_collections.ConfigDict
+    global_batch_size: int
+    data_versions: Mapping[str, str]
+
+
 def global_batch_size(workdir: Path, config: ml_collections.ConfigDict, device_count: int) -> int:
     """Returns the examples per step: those of the run in the directory, if there is one.
 
@@ -45,8 +61,9 @@ def global_batch_size(workdir: Path, config: ml_collections.ConfigDict, device_c
     here = config.per_device_batch_size * device_count
     if not (workdir / CONFIG_FILE).exists():
         return here
-    recorded, there = read_run(workdir)
-    if here == there or recorded.per_device_batch_size != config.per_device_batch_size:
+    recorded = read_run(workdir)
+    there = recorded.global_batch_size
+    if here == there or recorded.config.per_device_batch_size != config.per_device_batch_size:
         return here  # if it is another, the differences between the two runs will be listed
     parts = device_count * config.gradient_accumulation_steps
     if there % parts:
@@ -72,13 +89,17 @@ def has_checkpoints(workdir: Path) -> bool:
 
 @contextlib.contextmanager
 def claimed_workdir(
-    workdir: Path, config: ml_collections.ConfigDict, global_batch_size: int
+    workdir: Path,
+    config: ml_collections.ConfigDict,
+    global_batch_size: int,
+    data_versions: Mapping[str, str],
 ) -> Iterator[None]:
     """Makes the directory this run's while the context lasts, and writes the configuration there.
 
     Raises:
       WorkdirError: if it cannot be written to, another run is at work there, or it holds a run of
-        another configuration, or of one that is not known.
+        another configuration, of other versions of the data, or of a configuration that is not
+        known.
     """
     lock = filelock.FileLock(workdir / LOCK_FILE)
     error: WorkdirError | None = None
@@ -90,7 +111,7 @@ def claimed_workdir(
     if largest_of_all(error is not None):  # all leave, or none
         raise error or WorkdirError(f"the first process cannot have {str(workdir)!r}; see there")
     try:
-        _claim(workdir, config, global_batch_size)
+        _claim(workdir, Recorded(config, global_batch_size, data_versions))
         yield
     finally:
         lock.release()
@@ -108,24 +129,28 @@ def _lock(workdir: Path, lock: filelock.BaseFileLock) -> None:
             ) from error
 
 
-def _claim(workdir: Path, config: ml_collections.ConfigDict, global_batch_size: int) -> None:
+def _claim(workdir: Path, here: Recorded) -> None:
     with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
         workdir.mkdir(parents=True, exist_ok=True)
-        recorded = read_run(workdir) if (workdir / CONFIG_FILE).exists() else None
-        if recorded is None and has_checkpoints(workdir):
+        there = read_run(workdir) if (workdir / CONFIG_FILE).exists() else None
+        if there is None and has_checkpoints(workdir):
             raise WorkdirError(
                 f"{str(workdir)!r} has checkpoints but no {CONFIG_FILE}: of which configuration "
                 "they are is not known; put it back, or take another --workdir"
             )
-    written = as_plain_dict(config)
-    if recorded is not None:
-        _check_same_run(workdir, recorded, config, global_batch_size)
+    config = as_plain_dict(here.config)
+    if there is not None:
+        _check_same_run(workdir, there, here)
+        _check_same_data(workdir, there.data_versions, here.data_versions)
         # The run's own, so that its command goes on fitting, on any number of devices.
-        written["per_device_batch_size"] = recorded[0].per_device_batch_size
+        config["per_device_batch_size"] = there.config.per_device_batch_size
+    written = {
+        "config": config,
+        "global_batch_size": here.global_batch_size,
+        "data_versions": dict(here.data_versions),
+    }
     with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
-        write_json(
-            workdir / CONFIG_FILE, {"config": written, "global_batch_size": global_batch_size}
-        )
+        write_json(workdir / CONFIG_FILE, written)
 
 
 def read_config(workdir: Path) -> ml_collections.ConfigDict:
@@ -134,11 +159,11 @@ def read_config(workdir: Path) -> ml_collections.ConfigDict:
     Raises:
       WorkdirError: if there is no run.
     """
-    return read_run(workdir)[0]
+    return read_run(workdir).config
 
 
-def read_run(workdir: Path) -> tuple[ml_collections.ConfigDict, int]:
-    """Returns the configuration and the global batch size of the run in a directory.
+def read_run(workdir: Path) -> Recorded:
+    """Returns what a directory says of its run.
 
     Raises:
       WorkdirError: if there is no run, or its configuration cannot be read.
@@ -152,7 +177,9 @@ def read_run(workdir: Path) -> tuple[ml_collections.ConfigDict, int]:
         batch_size = recorded["global_batch_size"]
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"global_batch_size is {batch_size!r}, expected a positive integer")
-        return complete_config(recorded["config"]), batch_size
+        # Runs of before versions were recorded have none.
+        versions = dict(recorded.get("data_versions", {}))
+        return Recorded(complete_config(recorded["config"]), batch_size, versions)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -164,27 +191,34 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     unfinished.replace(path)
 
 
-def _check_same_run(
-    workdir: Path,
-    recorded: tuple[ml_collections.ConfigDict, int],
-    config: ml_collections.ConfigDict,
-    global_batch_size: int,
-) -> None:
-    there, batch_there = recorded
+def _check_same_run(workdir: Path, there: Recorded, here: Recorded) -> None:
     differences = [
-        f"{key} ({there[key]!r} there, {config[key]!r} here)"
-        for key in sorted(config)
-        if key not in _MAY_DIFFER and _plain(there[key]) != _plain(config[key])
+        f"{key} ({there.config[key]!r} there, {here.config[key]!r} here)"
+        for key in sorted(here.config)
+        if key not in _MAY_DIFFER and _plain(there.config[key]) != _plain(here.config[key])
     ]
-    if batch_there != global_batch_size:
+    if there.global_batch_size != here.global_batch_size:
         differences.append(
-            f"the global batch size ({batch_there} there, {global_batch_size} here: "
-            "per_device_batch_size times the number of devices)"
+            f"the global batch size ({there.global_batch_size} there, {here.global_batch_size} "
+            "here: per_device_batch_size times the number of devices)"
         )
     if differences:
         raise WorkdirError(
             f"{str(workdir)!r} holds a run of another configuration, which differs in "
             f"{'; '.join(differences)}. Use another --workdir, or the same configuration"
+        )
+
+
+def _check_same_data(workdir: Path, there: Mapping[str, str], here: Mapping[str, str]) -> None:
+    differences = [
+        f"{name!r} is in version {here[name]} now, and was in {there[name]}"
+        for name in sorted(there.keys() & here.keys())
+        if there[name] != here[name]
+    ]
+    if differences:
+        raise WorkdirError(
+            f"{str(workdir)!r} holds a run on other data: {'; '.join(differences)}. Use another "
+            "--workdir, or install the package that has the earlier version"
         )
 
 

@@ -67,7 +67,7 @@ def train(
     check_final_split(experiment)
 
     with contextlib.ExitStack() as stack:
-        stack.enter_context(claimed_workdir(workdir, config, batch_size))
+        stack.enter_context(claimed_workdir(workdir, config, batch_size, experiment.data_versions))
         checkpoints = stack.enter_context(Checkpoints(workdir))
         best = None
         if experiment.final_split == "validation":

@@ -1,5 +1,7 @@
 """A model of every sort of variable, and datasets of every sort of trouble."""
 
+import os
+
 import jax.numpy as jnp
 import numpy as np
 from flax import linen, nnx
@@ -49,7 +51,8 @@ def load(*, kind, resolution=8):
         for number, (split, size) in enumerate(SIZES.items())
         if (kind, split) != ("no_test", "test")
     }
-    return Dataset(sr.FieldSpec(grid, channels), output, splits)
+    version = os.environ.get("TINY_SPHERES_VERSION", "")
+    return Dataset(sr.FieldSpec(grid, channels), output, splits, version=version)
 
 
 def _source(kind, shape, size, num_classes, seed):

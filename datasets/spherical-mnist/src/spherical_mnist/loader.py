@@ -64,4 +64,5 @@ def load(
         ClassSpec(10),
         place_splits(sources, name=builder.info.full_name),
         folder=builder.data_path,
+        version=str(builder.version),
     )

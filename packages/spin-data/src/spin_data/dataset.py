@@ -59,6 +59,7 @@ class Dataset:
         splits: a source per split, by name ("train", "validation", "test").
         folder: where its files are, if it was built into some; with checksums.
         class_names: what the classes are called, in the order of the labels, where that is known.
+        version: of the data, if they have one: a training does not go on with another.
     """
 
     input: FieldSpec
@@ -66,6 +67,7 @@ class Dataset:
     splits: Mapping[str, RandomAccessSource]
     folder: Path | None = None
     class_names: tuple[str, ...] = ()
+    version: str = ""
 
 
 def spin_name(spin: int) -> str:
