@@ -1,5 +1,6 @@
 """The weights that come with spin-models, on MNIST test digits turned as they never were before."""
 
+from importlib import resources
 from pathlib import Path
 
 import jax
@@ -9,6 +10,7 @@ from flax import nnx
 
 import sphere_transforms as st
 import spin_data
+import spin_layers as sl
 import spin_models
 
 DIGITS = Path(__file__).parent / "data" / "mnist_every_20th.npz"
@@ -59,6 +61,16 @@ def test_two_rotations_get_nearly_the_same_logits(model, dataset, digits):
     grid = model.blocks[0].grid
     one, other = (logits_of(model, turned(dataset, images, grid, seed)) for seed in (1, 2))
     assert (one.argmax(-1) == other.argmax(-1)).mean() >= 0.97
+
+
+def test_the_weights_say_what_they_were_trained_on():
+    folder = resources.files(spin_models) / "weights"
+    for model_name, dataset in spin_models.pretrained_names():
+        with resources.as_file(folder / dataset / f"{model_name}.safetensors") as path:
+            metadata = sl.read_weights(path).metadata
+        assert metadata["dataset"] == dataset
+        assert metadata["dataset_version"] == "2.0.0"
+        assert metadata["model_name"] == model_name
 
 
 def test_every_pretrained_network_is_tested_here():

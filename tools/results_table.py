@@ -1,17 +1,17 @@
 """Prints the table of results, and the command of each of its runs, from the runs kept in results/.
 
-Usage: python tools/results_table.py
+Usage: python tools/results_table.py [--split test] [--split validation]
 
 A run is a folder of `results/` with the files that `spin-train` and `spin-evaluate` leave in a
 working directory: config.json, summary.json, metrics.jsonl and evaluation_*.json; and machine.json,
-written by hand: {"machine": "...", "hours": 2.0}, and "dataset_version": "2.0.0" where config.json
-does not have it. What is "rotated" in version 1.1.0 is "bilinear_rotated" in 2.0.0. Trainings that
-are measured on the validation split, to choose by, are in `results/validation/`, and have a table
-of their own.
+written by hand: {"machine": "..."}, and "dataset_version": "2.0.0" where the run's own files do not
+have it. What is "rotated" in version 1.1.0 is "bilinear_rotated" in 2.0.0. Trainings that are
+measured on the validation split, to choose by, are in `results/validation/`.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import statistics
@@ -69,7 +69,7 @@ class Run:
       accuracy: on these digits, by protocol, "R/R".
       evaluated: datasets that were looked at after the training.
       machine: what it ran on.
-      hours: that it took.
+      hours: that it took, without what was done twice after an interruption.
     """
 
     name: str
@@ -130,13 +130,17 @@ def _read_run(folder: Path) -> Run:
     config = recorded["config"]
     summary = _json(folder / "summary.json")
     machine = _json(folder / "machine.json")
-    last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
-    if last["step"] != summary["num_train_steps"]:
-        raise ValueError(f"{folder}: metrics.jsonl ends at {last['step']}, not at the last step")
-    versions = recorded.get("data_versions") or {config["dataset"]: machine["dataset_version"]}
-    old = {"1.1.0": True, "2.0.0": False}[versions[config["dataset"]]]
+    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    if (last := metrics[-1]["step"]) != summary["num_train_steps"]:
+        raise ValueError(f"{folder}: metrics.jsonl ends at {last}, not at the last step")
+    if (size := recorded["global_batch_size"]) != config["per_device_batch_size"]:
+        raise ValueError(f"{folder}: a global batch of {size}, which its command gives no device")
+    version = recorded.get("data_versions", {}).get(config["dataset"])
+    by_hand = machine.get("dataset_version", version)
+    if by_hand != (version or by_hand):
+        raise ValueError(f"{folder}: data of {version} in config.json, {by_hand} in machine.json")
     for key in ("dataset", "eval_dataset"):
-        config[key] = _renamed(config[key], old)
+        config[key] = _renamed(config[key], by_hand)
     preset = spin_train.load_config("spherical_mnist").to_dict()
     changed = {
         key: value
@@ -145,17 +149,15 @@ def _read_run(folder: Path) -> Run:
     }
     trained, digits = _form(config["dataset"])
     split = "test" if config["combine_train_val_and_eval_on_test"] else "validation"
-    accuracy, evaluated = {}, []
-    if split in summary:
-        tested, tested_on = _form(config["eval_dataset"] or config["dataset"])
-        if tested_on != digits:
-            raise ValueError(f"{folder}: trained on {digits!r}, tested on {tested_on!r} digits")
-        accuracy[f"{trained}/{tested}"] = summary[split]["accuracy"]
+    tested, tested_on = _form(config["eval_dataset"] or config["dataset"])
+    if tested_on != digits:
+        raise ValueError(f"{folder}: trained on {digits!r}, tested on {tested_on!r} digits")
+    accuracy, evaluated = {f"{trained}/{tested}": summary[split]["accuracy"]}, []
     for path in sorted(folder.glob(f"evaluation_*_{split}_last.json")):
         evaluation = _json(path)
         if evaluation["step"] != summary["num_train_steps"]:
             raise ValueError(f"{path} is of step {evaluation['step']}, not of the last one")
-        dataset = _renamed(evaluation["dataset"], old)
+        dataset = _renamed(evaluation["dataset"], evaluation.get("dataset_version", by_hand))
         evaluated.append(dataset)
         tested, tested_on = _form(dataset)
         if tested_on != digits:
@@ -174,12 +176,19 @@ def _read_run(folder: Path) -> Run:
         accuracy,
         tuple(evaluated),
         machine["machine"],
-        machine["hours"],
+        _hours(metrics),
     )
 
 
-def _renamed(dataset: str, old: bool) -> str:
+def _renamed(dataset: str, version: str) -> str:
+    """The name in version 2.0.0 of what has this one in another."""
+    old = {"1.1.0": True, "2.0.0": False}[version]
     return dataset.replace(NAME, NAME + BILINEAR) if old else dataset
+
+
+def _hours(metrics: Iterable[Mapping[str, Any]]) -> float:
+    times = (each[key] for each in metrics for key in each if key.startswith("seconds_"))
+    return sum(times) / 3600
 
 
 def _form(dataset: str) -> tuple[str, str]:
@@ -227,7 +236,11 @@ def _times(row: list[Run]) -> str:
     hours: dict[str, list[float]] = {}
     for run in row:
         hours.setdefault(run.machine, []).append(run.hours)
-    return "; ".join(f"{statistics.mean(each):.2g}, {name}" for name, each in hours.items())
+    return "; ".join(f"{_rounded(statistics.mean(each))}, {name}" for name, each in hours.items())
+
+
+def _rounded(hours: float) -> str:
+    return f"{hours:.1f}" if hours >= 1 else f"{hours:.2f}"
 
 
 def _label(run: Run) -> str:
@@ -268,8 +281,11 @@ def _json(path: Path) -> Any:
 
 
 def main() -> None:
-    """Prints the tables and the commands: of the test split, then of the validation split."""
-    for runs in (read_runs(), read_runs(VALIDATION, "validation")):
+    """Prints the table and the commands of each split."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--split", action="append", choices=["test", "validation"])
+    for split in parser.parse_args().split or ["test", "validation"]:
+        runs = read_runs(RESULTS if split == "test" else VALIDATION, split)
         print(results_table(runs), commands(runs), sep="\n\n", end="\n\n")
 
 

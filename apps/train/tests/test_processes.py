@@ -57,7 +57,7 @@ def free_address():
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
-def run_all(commands, devices=1):
+def run_all(commands, devices=1, exit_code=0):
     flags = f"--xla_force_host_platform_device_count={devices}"
     processes = [
         subprocess.Popen(
@@ -74,7 +74,7 @@ def run_all(commands, devices=1):
     finally:
         for process in processes:
             process.kill()  # jax.distributed swallows SIGTERM.
-    assert [process.returncode for process in processes] == [0] * len(commands), outputs
+    assert [process.returncode for process in processes] == [exit_code] * len(commands), outputs
     return outputs
 
 
@@ -129,6 +129,29 @@ def test_two_processes_train_as_one_does(config, words, tmp_path, curve):
 
     assert main(["--workdir", str(tmp_path / "one"), *words]) == 0
     assert_same_curves(curve(tmp_path / "two"), curve(tmp_path / "one"))
+
+
+def test_processes_with_different_versions_of_the_data_all_leave(words, tmp_path):
+    address = free_address()
+    command = [sys.executable, "-m", "spin_train", "--workdir", str(tmp_path / "run"), *words]
+    command += ["--config.per_device_batch_size=8", "--coordinator", address]
+    outputs = run_all(
+        [
+            [
+                "env",
+                f"TINY_SPHERES_VERSION={i}.0",
+                *command,
+                "--num_processes=2",
+                f"--process_id={i}",
+            ]
+            for i in range(2)
+        ],
+        exit_code=2,
+    )
+    for index, output in enumerate(outputs):
+        assert "the processes have different versions of the data" in output
+        assert f'"{index}.0"' in output
+    assert not (tmp_path / "run" / "config.json").exists()
 
 
 def test_saved_by_eight_devices_and_resumed_by_one_and_by_two_processes(

@@ -149,6 +149,12 @@ def test_check_dataset_says_what_does_not_fit(source, message):
         check_dataset(make_dataset(splits={"train": source}))
 
 
+def test_a_version_is_a_string():
+    check_dataset(make_dataset(version="1.0.0"))
+    with pytest.raises(ValueError, match=r"version is 1\.5; give a string"):
+        check_dataset(make_dataset(version=1.5))
+
+
 def test_spins_other_than_zero_are_complex():
     dataset = make_dataset(
         input=FieldSpec(GRID, {1: 1}), splits={"train": [{"input": {"spin_1": IMAGE}, "label": 0}]}

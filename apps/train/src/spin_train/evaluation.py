@@ -12,7 +12,7 @@ import spin_data
 from spin_train.checkpoints import BEST_FOLDER, FOLDER, Checkpoints
 from spin_train.errors import DatasetError, WorkdirError, reading
 from spin_train.experiment import Experiment, make_experiment, split_of
-from spin_train.run_files import read_config
+from spin_train.run_files import read_run
 from spin_train.sharding import shard_batch
 from spin_train.step import EvalStep, TrainState, make_eval_step
 from spin_train.tasks import Scores
@@ -53,10 +53,14 @@ class Run:
     Attributes:
       experiment: what it is of.
       state: of its checkpoint.
+      dataset_version: of the data that it was trained on; "" where that is not known.
+      remarks: what whoever looks at it should be told.
     """
 
     experiment: Experiment
     state: TrainState
+    dataset_version: str = ""
+    remarks: tuple[str, ...] = ()
 
     def evaluate(self, source: spin_data.RandomAccessSource) -> dict[str, float]:
         """Scores a source's examples, as `evaluate_source` does."""
@@ -77,7 +81,8 @@ def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = 
       WorkdirError: if there is no run or no such checkpoint.
       DatasetError: if the dataset is unknown, or does not suit the model.
     """
-    config = read_config(Path(workdir)).copy_and_resolve_references()
+    recorded = read_run(Path(workdir))
+    config = recorded.config.copy_and_resolve_references()
     if dataset is not None:
         config.eval_dataset = dataset
     config.initial_weights = ""  # the checkpoint has what came of them
@@ -94,7 +99,12 @@ def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = 
         state, _ = checkpoints.restore_latest(
             experiment.initial_state(), experiment.mesh, move_aside=False
         )
-    return Run(experiment, state)
+    version = recorded.data_versions.get(config.dataset, "")
+    remarks: tuple[str, ...] = ()
+    if version and version != experiment.dataset.version:
+        now = experiment.dataset.version or "(none stated)"
+        remarks = (f"trained on version {version} of {config.dataset!r}, which is in {now} now",)
+    return Run(experiment, state, version, remarks)
 
 
 _CHECKPOINTS = {"last": FOLDER, "best": BEST_FOLDER}

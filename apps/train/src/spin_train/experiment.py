@@ -249,7 +249,7 @@ def load_dataset(config: ml_collections.ConfigDict, name: str) -> spin_data.Data
         dataset.output,
         splits,
         class_names=tuple(getattr(dataset, "class_names", ())),
-        version=str(getattr(dataset, "version", "")),
+        version=getattr(dataset, "version", "") or "",
     )
 
 

@@ -1,8 +1,9 @@
-"""The small files of a working directory: the configuration and the summary."""
+"""The small files of a working directory: what run it holds, and the summary."""
 
 import contextlib
 import dataclasses
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,13 @@ _MAY_DIFFER = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Recorded:
-    """What a working directory says of its run.
+class RunIdentity:
+    """What a run must have in common with the one that it goes on with.
 
     Attributes:
       config: the configuration.
       global_batch_size: examples per step.
-      data_versions: of the datasets that have one, by their names.
+      data_versions: of the datasets that state one, by their names.
     """
 
     config: ml_collections.ConfigDict
@@ -93,8 +94,11 @@ def claimed_workdir(
     config: ml_collections.ConfigDict,
     global_batch_size: int,
     data_versions: Mapping[str, str],
-) -> Iterator[None]:
+) -> Iterator[tuple[str, ...]]:
     """Makes the directory this run's while the context lasts, and writes the configuration there.
+
+    Yields:
+      What whoever runs it should be told.
 
     Raises:
       WorkdirError: if it cannot be written to, another run is at work there, or it holds a run of
@@ -102,19 +106,31 @@ def claimed_workdir(
         known.
     """
     lock = filelock.FileLock(workdir / LOCK_FILE)
-    error: WorkdirError | None = None
-    if is_first_process():
-        try:
+    here = RunIdentity(config, global_batch_size, data_versions)
+    with _together(workdir):
+        if is_first_process():
             _lock(workdir, lock)
-        except WorkdirError as raised:
-            error = raised
-    if largest_of_all(error is not None):  # all leave, or none
-        raise error or WorkdirError(f"the first process cannot have {str(workdir)!r}; see there")
     try:
-        _claim(workdir, Recorded(config, global_batch_size, data_versions))
-        yield
+        with _together(workdir):
+            there = _read_if_there(workdir)
+            remarks = _compare(workdir, there, here)
+        with _together(workdir):
+            _write(workdir, there, here)
+        yield remarks
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def _together(workdir: Path) -> Iterator[None]:
+    """Where one process cannot go on, the others do not wait for it."""
+    error: WorkdirError | None = None
+    try:
+        yield
+    except WorkdirError as raised:
+        error = raised
+    if largest_of_all(error is not None):
+        raise error or WorkdirError(f"another process cannot use {str(workdir)!r}; see there")
 
 
 def _lock(workdir: Path, lock: filelock.BaseFileLock) -> None:
@@ -129,25 +145,43 @@ def _lock(workdir: Path, lock: filelock.BaseFileLock) -> None:
             ) from error
 
 
-def _claim(workdir: Path, here: Recorded) -> None:
+def _read_if_there(workdir: Path) -> RunIdentity | None:
     with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
         workdir.mkdir(parents=True, exist_ok=True)
-        there = read_run(workdir) if (workdir / CONFIG_FILE).exists() else None
-        if there is None and has_checkpoints(workdir):
+        if (workdir / CONFIG_FILE).exists():
+            return read_run(workdir)
+        if has_checkpoints(workdir):
             raise WorkdirError(
                 f"{str(workdir)!r} has checkpoints but no {CONFIG_FILE}: of which configuration "
                 "they are is not known; put it back, or take another --workdir"
             )
-    config = as_plain_dict(here.config)
+    return None
+
+
+def _compare(workdir: Path, there: RunIdentity | None, here: RunIdentity) -> tuple[str, ...]:
+    _check_same_everywhere(here.data_versions)
+    if there is None:
+        return ()
+    _check_same_run(workdir, there, here)
+    _check_same_data(workdir, there.data_versions, here.data_versions)
+    return tuple(
+        f"which version of {name!r} the run began with was not recorded; it is {version} now"
+        for name, version in sorted(here.data_versions.items())
+        if name not in there.data_versions
+    )
+
+
+def _write(workdir: Path, there: RunIdentity | None, here: RunIdentity) -> None:
+    config, versions = as_plain_dict(here.config), here.data_versions
     if there is not None:
-        _check_same_run(workdir, there, here)
-        _check_same_data(workdir, there.data_versions, here.data_versions)
-        # The run's own, so that its command goes on fitting, on any number of devices.
+        # The run's own, so that its command goes on fitting, on any number of devices; and a
+        # version that was not recorded remains unknown.
         config["per_device_batch_size"] = there.config.per_device_batch_size
+        versions = there.data_versions
     written = {
         "config": config,
         "global_batch_size": here.global_batch_size,
-        "data_versions": dict(here.data_versions),
+        "data_versions": dict(versions),
     }
     with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
         write_json(workdir / CONFIG_FILE, written)
@@ -162,7 +196,7 @@ def read_config(workdir: Path) -> ml_collections.ConfigDict:
     return read_run(workdir).config
 
 
-def read_run(workdir: Path) -> Recorded:
+def read_run(workdir: Path) -> RunIdentity:
     """Returns what a directory says of its run.
 
     Raises:
@@ -177,9 +211,9 @@ def read_run(workdir: Path) -> Recorded:
         batch_size = recorded["global_batch_size"]
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"global_batch_size is {batch_size!r}, expected a positive integer")
-        # Runs of before versions were recorded have none.
+        # Older runs have none.
         versions = dict(recorded.get("data_versions", {}))
-        return Recorded(complete_config(recorded["config"]), batch_size, versions)
+        return RunIdentity(complete_config(recorded["config"]), batch_size, versions)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -191,7 +225,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     unfinished.replace(path)
 
 
-def _check_same_run(workdir: Path, there: Recorded, here: Recorded) -> None:
+def _check_same_run(workdir: Path, there: RunIdentity, here: RunIdentity) -> None:
     differences = [
         f"{key} ({there.config[key]!r} there, {here.config[key]!r} here)"
         for key in sorted(here.config)
@@ -211,14 +245,25 @@ def _check_same_run(workdir: Path, there: Recorded, here: Recorded) -> None:
 
 def _check_same_data(workdir: Path, there: Mapping[str, str], here: Mapping[str, str]) -> None:
     differences = [
-        f"{name!r} is in version {here[name]} now, and was in {there[name]}"
-        for name in sorted(there.keys() & here.keys())
-        if there[name] != here[name]
+        f"{name!r} is in version {here.get(name, '(none stated)')} now, the run used {version}"
+        for name, version in sorted(there.items())
+        if here.get(name) != version
     ]
     if differences:
         raise WorkdirError(
-            f"{str(workdir)!r} holds a run on other data: {'; '.join(differences)}. Use another "
-            "--workdir, or install the package that has the earlier version"
+            f"{str(workdir)!r} holds a run on another version of its data: "
+            f"{'; '.join(differences)}. Begin anew in another --workdir, or go on with the package "
+            "that the run began with"
+        )
+
+
+def _check_same_everywhere(data_versions: Mapping[str, str]) -> None:
+    words = json.dumps(dict(data_versions), sort_keys=True)
+    number = zlib.crc32(words.encode()) >> 1  # within int32
+    if largest_of_all(number) != -largest_of_all(-number):
+        raise WorkdirError(
+            f"the processes have different versions of the data; this one has {words}. Install the "
+            "same packages on every host"
         )
 
 

@@ -67,14 +67,14 @@ def train(
     check_final_split(experiment)
 
     with contextlib.ExitStack() as stack:
-        stack.enter_context(claimed_workdir(workdir, config, batch_size, experiment.data_versions))
+        claim = claimed_workdir(workdir, config, batch_size, experiment.data_versions)
+        remarks = [*stack.enter_context(claim)]
         checkpoints = stack.enter_context(Checkpoints(workdir))
         best = None
         if experiment.final_split == "validation":
             best = stack.enter_context(Checkpoints(workdir, BEST_FOLDER))
         state = experiment.initial_state()
         notes: dict[str, Any] = {}
-        remarks: list[str] = []
         if checkpoints.latest_step is not None:
             state, notes = checkpoints.restore_latest(state, experiment.mesh, remarks.append)
         first_step, last_step = int(state.step), experiment.num_train_steps

@@ -56,6 +56,7 @@ def _described(run: Run) -> dict[str, Any]:
             "output": {"num_classes": dataset.output.num_classes},
             "class_names": list(dataset.class_names),
             "dataset": config.dataset,
+            "dataset_version": run.dataset_version,
             "step": int(run.state.step),
             "seed": config.seed,
         }

@@ -218,8 +218,11 @@ def check_dataset(dataset: Dataset) -> None:
 
     Raises:
         ValueError: a split is empty, or a record differs from the specification in its fields'
-            names, shapes or dtypes or in its label.
+            names, shapes or dtypes or in its label; or its version is no string.
     """
+    version = getattr(dataset, "version", "") or ""  # what others define may have none
+    if not isinstance(version, str):
+        raise ValueError(f"the dataset's version is {version!r}; give a string, as in '1.0.0'")
     if not dataset.splits:
         raise ValueError("the dataset has no splits; give at least {'train': source}")
     for split, source in dataset.splits.items():

@@ -35,8 +35,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     experiment = run.experiment
     name = experiment.config.eval_dataset or experiment.config.dataset
     source = split_of(experiment.eval_dataset, name, arguments.split)
+    for remark in run.remarks:
+        print(f"note: {remark}", flush=True)
     result: dict[str, Any] = {
         "dataset": name,
+        "dataset_version": experiment.eval_dataset.version,
         "split": arguments.split,
         "checkpoint": arguments.checkpoint,
         "step": int(run.state.step),
