@@ -20,7 +20,7 @@ from spin_train.configuration import as_plain_dict
 from spin_train.experiment import make_experiment
 from spin_train.metrics import read_metrics
 from spin_train.report import Findings, write_report
-from spin_train.run_files import read_config
+from spin_train.run_files import read_run
 from spin_train.step import TrainState
 
 PLUGIN = Path(__file__).parent / "plugin"
@@ -91,7 +91,7 @@ def final_state() -> Callable[[Path], TrainState]:
     """Reads a run's newest checkpoint."""
 
     def read(workdir: Path) -> TrainState:
-        experiment = make_experiment(read_config(workdir))
+        experiment = make_experiment(read_run(workdir).config)
         with Checkpoints(workdir) as checkpoints:
             return checkpoints.restore_latest(experiment.initial_state(), experiment.mesh)[0]
 

@@ -16,7 +16,7 @@ from spin_train.checkpoints import Checkpoints
 from spin_train.commands import evaluate, export, predict
 from spin_train.experiment import make_experiment
 from spin_train.main import main
-from spin_train.run_files import read_config
+from spin_train.run_files import read_run
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def weights(run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def digits(run):
-    source = make_experiment(read_config(run)).dataset.splits["test"]
+    source = make_experiment(read_run(run).config).dataset.splits["test"]
     return spin_data.read_batch(source, np.arange(8))
 
 
@@ -153,7 +153,7 @@ def test_images_are_labelled_as_records_are(run, weights, digits, tmp_path, caps
 
 
 def test_fine_tuning_begins_with_the_weights(run, weights, tmp_path):
-    config = read_config(run)
+    config = read_run(run).config
     experiment = make_experiment(config)
     config.initial_weights = str(weights)
     tuned = make_experiment(config)
@@ -189,7 +189,7 @@ def test_fine_tuning_for_other_classes_begins_with_a_new_head(run, weights, tmp_
             for i in range(count):
                 values = np.random.default_rng(i).integers(0, 255, (8, 8)).astype(np.uint8)
                 Image.fromarray(values).save(folder / f"{i}.png")
-    config = read_config(run)
+    config = read_run(run).config
     config.dataset = f"images:{tmp_path / 'images'}"
     config.update({"num_train_steps": 1, "report_examples": 0})
     config.initial_weights = str(weights)
@@ -204,7 +204,7 @@ def test_fine_tuning_for_other_classes_begins_with_a_new_head(run, weights, tmp_
 
 
 def test_a_fine_tuning_goes_on_without_the_file(run, weights, tmp_path):
-    config = read_config(run)
+    config = read_run(run).config
     own = tmp_path / "copied.safetensors"
     own.write_bytes(weights.read_bytes())
     config.update({"initial_weights": str(own), "num_train_steps": 1, "report_examples": 0})
@@ -225,7 +225,7 @@ def test_evaluation_needs_the_split_that_is_asked_for_alone(config, tmp_path):
 
 
 def test_weights_of_another_model_are_refused(run, weights):
-    config = read_config(run)
+    config = read_run(run).config
     config.initial_weights = str(weights)
     config.model_options.spins = (0,)
     with pytest.raises(spin_train.UserError, match=r"are of another model: .*tiny_classifier"):

@@ -11,7 +11,7 @@ import spin_train
 from spin_train import loop
 from spin_train.experiment import make_experiment
 from spin_train.metrics import read_metrics
-from spin_train.run_files import read_config
+from spin_train.run_files import read_run
 
 
 def test_a_run_leaves_everything(config, tmp_path, capsys):
@@ -44,7 +44,7 @@ def test_a_run_leaves_everything(config, tmp_path, capsys):
     assert [record["step"] for record in evaluated] == [4, 8]
     assert evaluated[-1]["accuracy"] == final["accuracy"]
 
-    assert read_config(workdir).to_dict() == config.to_dict()
+    assert read_run(workdir).config.to_dict() == config.to_dict()
     assert list((workdir / "tensorboard").glob("events.out.tfevents.*"))
     assert sorted(int(path.name) for path in (workdir / "checkpoints").iterdir()) == [6, 8]
     best = max(evaluated, key=lambda record: record["accuracy"])

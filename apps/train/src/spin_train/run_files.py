@@ -187,15 +187,6 @@ def _write(workdir: Path, there: RunIdentity | None, here: RunIdentity) -> None:
         write_json(workdir / CONFIG_FILE, written)
 
 
-def read_config(workdir: Path) -> ml_collections.ConfigDict:
-    """Returns the configuration of the run in a directory.
-
-    Raises:
-      WorkdirError: if there is no run.
-    """
-    return read_run(workdir).config
-
-
 def read_run(workdir: Path) -> RunIdentity:
     """Returns what a directory says of its run.
 
