@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -39,10 +40,10 @@ def validated(tool):
 def test_the_tables_are_of_the_runs(tool, runs, validated):
     page = (ROOT / "results" / "README.md").read_text()
     assert tool.results_table(runs) in page
-    assert tool.commands(runs) in page
+    assert tool.loops(runs) in page
     assert tool.results_table(runs) in (ROOT / "README.md").read_text()
     assert tool.results_table(validated) in page
-    assert tool.commands(validated) in page
+    assert tool.loops(validated) in page
 
 
 def test_every_run_is_whole(tool, runs, validated):
@@ -63,6 +64,15 @@ def test_the_commands_are_of_the_runs(tool, runs, validated):
         for key in tool.IMMATERIAL:
             del parsed[key], recorded[key]
         assert json.loads(json.dumps(parsed)) == recorded, run.name
+
+
+def test_the_loops_are_the_commands(tool, runs):
+    echoing = 'spin-train() { echo spin-train "$@"; }; spin-evaluate() { echo spin-evaluate "$@"; }'
+    script = f"{echoing}\n{tool.loops(runs)}"
+    printed = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    wanted = [" ".join(shlex.split(line)) for line in tool.commands(runs).splitlines()]
+    assert sorted(printed.stdout.splitlines()) == sorted(wanted)
+    assert len(tool.loops(runs).splitlines()) < len(wanted)
 
 
 def copied(tool, run, folder, **changes):

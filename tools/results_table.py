@@ -1,6 +1,9 @@
 """Prints the table of results, and the command of each of its runs, from the runs kept in results/.
 
-Usage: python tools/results_table.py [--split test] [--split validation]
+Usage: python tools/results_table.py [--split test] [--split validation] [--every-line]
+
+Runs that differ in their seed alone, in folders `NAME_seed_N`, share one command, a loop over the
+seeds; with --every-line each has its own, as `tools/train_many.py` reads them.
 
 A run is a folder of `results/` with the files that `spin-train` and `spin-evaluate` leave in a
 working directory: config.json, summary.json, metrics.jsonl and evaluation_*.json; and machine.json,
@@ -14,6 +17,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 import statistics
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -105,6 +109,11 @@ class Run:
             f"spin-evaluate --workdir {self._workdir} --dataset {name}{split}"
             for name in self.evaluated
         ]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All that makes its figures anew."""
+        return (self.command, *self.evaluations)
 
     @property
     def _workdir(self) -> str:
@@ -221,7 +230,29 @@ def results_table(runs: Iterable[Run]) -> str:
 
 def commands(runs: Iterable[Run]) -> str:
     """What trains and measures every run anew, a line each."""
-    return "\n".join(line for run in runs for line in (run.command, *run.evaluations))
+    return "\n".join(line for run in runs for line in run.lines)
+
+
+def loops(runs: Iterable[Run]) -> str:
+    """The same in fewer lines: one for all runs `NAME_seed_N` that differ in N alone."""
+    seeds: dict[tuple[str, ...], list[int]] = {}
+    for run in runs:
+        seed = run.config["seed"]
+        if run.name.endswith(f"_seed_{seed}"):
+            lines = tuple(_with_variable(line, seed) for line in run.lines)
+            seeds.setdefault(lines, []).append(seed)
+        else:
+            seeds[run.lines] = []
+    return "\n".join(
+        f"for seed in {' '.join(map(str, sorted(each)))}; do {'; '.join(lines)}; done"
+        if each
+        else "\n".join(lines)
+        for lines, each in seeds.items()
+    )
+
+
+def _with_variable(line: str, seed: int) -> str:
+    return re.sub(rf"(_seed_|--config\.seed ){seed}\b", r"\1$seed", line)
 
 
 def _rows(runs: Iterable[Run]) -> list[list[Run]]:
@@ -284,9 +315,12 @@ def main() -> None:
     """Prints the table and the commands of each split."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--split", action="append", choices=["test", "validation"])
-    for split in parser.parse_args().split or ["test", "validation"]:
+    parser.add_argument("--every-line", action="store_true", help="no loops over seeds")
+    arguments = parser.parse_args()
+    printed = commands if arguments.every_line else loops
+    for split in arguments.split or ["test", "validation"]:
         runs = read_runs(RESULTS if split == "test" else VALIDATION, split)
-        print(results_table(runs), commands(runs), sep="\n\n", end="\n\n")
+        print(results_table(runs), printed(runs), sep="\n\n", end="\n\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Runs many trainings, so many at a time, and stops them in time: for a GPU lent by the minute.
 
 Usage:
-  python tools/results_table.py --split test | grep ^spin-train > commands
+  python tools/results_table.py --split test --every-line | grep ^spin-train > commands
   python tools/train_many.py --at-once 4 --minutes 9 < commands
 
 Each line of the input is a command of spin-train with a --workdir. Commands begin in their order,
