@@ -20,7 +20,8 @@ def load_pretrained(model_name: str, dataset: str) -> nnx.Module:
       model_name: the registered name, "spin_classifier_6_layers".
       dataset: the dataset that it was trained on, "spherical_mnist/rotated"; or
         "spherical_mnist/bilinear_rotated", for images of your own, which `spin_data` draws
-        bilinearly.
+        bilinearly. "gated_spin_classifier_6_layers" is there as trained on upright digits alone,
+        "spherical_mnist/bilinear_canonical".
 
     Returns:
       The model, with its parameters and batch statistics, as `load` returns one. How it was trained
