@@ -75,6 +75,14 @@ def test_the_loops_are_the_commands(tool, runs):
     assert len(tool.loops(runs).splitlines()) < len(wanted)
 
 
+def test_a_training_that_is_broken_off_is_not_evaluated(tool, runs):
+    loop = next(line for line in tool.loops(runs).splitlines() if "; do" in line and "&&" in line)
+    script = f"spin-train() {{ echo $*; false; }}; spin-evaluate() {{ echo evaluated; }}\n{loop}"
+    printed = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    (trained,) = printed.stdout.splitlines()
+    assert "_seed_1 " in trained
+
+
 def copied(tool, run, folder, **changes):
     """The files of a run, with values of them changed: {"machine": {...}}, say."""
     folder.mkdir()
@@ -156,6 +164,24 @@ def test_evaluations_on_validation_digits_are_read(tool, validated, tmp_path):
         "spin-evaluate --workdir runs/validation/run --dataset spherical_mnist/canonical "
         "--split validation"
     ]
+
+
+def test_seeds_are_what_names_say_and_none_counts_twice(tool, runs, tmp_path):
+    run = next(each for each in runs if each.name == "spin_rr_seed_1")
+    copied(tool, run, tmp_path / "spin_rr_seed_2")
+    with pytest.raises(ValueError, match=r"spin_rr_seed_2: its seed is 1"):
+        tool.read_runs(tmp_path)
+    (tmp_path / "spin_rr_seed_2").rename(tmp_path / "again")
+    copied(tool, run, tmp_path / run.name)
+    with pytest.raises(ValueError, match="again and spin_rr_seed_1 are one training"):
+        tool.results_table(tool.read_runs(tmp_path))
+
+
+def test_data_of_no_known_version_are_refused(tool, upright, tmp_path):
+    folder = copied(tool, upright, tmp_path / "run")
+    (folder / "machine.json").write_text('{"machine": "a"}')
+    with pytest.raises(ValueError, match="run: no data_versions in config"):
+        tool.read_runs(tmp_path)
 
 
 def test_a_run_that_contradicts_itself_is_refused(tool, runs, tmp_path):

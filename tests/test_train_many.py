@@ -77,6 +77,9 @@ def test_what_fails_is_named_and_what_is_not_done_is_told_to_stop_in_time(run):
     [
         (["twice", "twice"], (), "a --workdir of its own"),
         (["one"], ("--at-once", "0"), "at least 1"),
+        ([], (), "needs commands"),
+        (["one"], ("--minutes", "0.01"), "which saving may take"),
+        (["'one"], (), "not a command: .*No closing quotation"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_started(run, names, options, message):

@@ -18,6 +18,7 @@ import argparse
 import dataclasses
 import json
 import re
+import shlex
 import statistics
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -144,10 +145,14 @@ def _read_run(folder: Path) -> Run:
         raise ValueError(f"{folder}: metrics.jsonl ends at {last}, not at the last step")
     if (size := recorded["global_batch_size"]) != config["per_device_batch_size"]:
         raise ValueError(f"{folder}: a global batch of {size}, which its command gives no device")
+    if (named := re.search(r"_seed_(\d+)$", folder.name)) and int(named[1]) != config["seed"]:
+        raise ValueError(f"{folder}: its seed is {config['seed']}, by config.json")
     version = recorded.get("data_versions", {}).get(config["dataset"])
     by_hand = machine.get("dataset_version", version)
     if by_hand != (version or by_hand):
         raise ValueError(f"{folder}: data of {version} in config.json, {by_hand} in machine.json")
+    if by_hand is None:
+        raise ValueError(f"{folder}: no data_versions in config.json, no dataset_version by hand")
     for key in ("dataset", "eval_dataset"):
         config[key] = _renamed(config[key], by_hand)
     preset = spin_train.load_config("spherical_mnist").to_dict()
@@ -216,6 +221,7 @@ def results_table(runs: Iterable[Run]) -> str:
     ]
     for row in _rows(runs):
         first = row[0]
+        _check_seeds(row)
         cells = [
             _label(first),
             f"{first.parameters:,}",
@@ -235,20 +241,25 @@ def commands(runs: Iterable[Run]) -> str:
 
 def loops(runs: Iterable[Run]) -> str:
     """The same in fewer lines: one for all runs `NAME_seed_N` that differ in N alone."""
-    seeds: dict[tuple[str, ...], list[int]] = {}
+    seeds: dict[tuple[str, ...], list[int] | None] = {}
     for run in runs:
         seed = run.config["seed"]
-        if run.name.endswith(f"_seed_{seed}"):
-            lines = tuple(_with_variable(line, seed) for line in run.lines)
-            seeds.setdefault(lines, []).append(seed)
-        else:
-            seeds[run.lines] = []
+        if not run.name.endswith(f"_seed_{seed}"):
+            seeds[run.lines] = None
+            continue
+        lines = tuple(_with_variable(line, seed) for line in run.lines)
+        alike = seeds.setdefault(lines, [])
+        assert alike is not None  # with $seed in them, they are no run's own lines
+        alike.append(seed)
     return "\n".join(
-        f"for seed in {' '.join(map(str, sorted(each)))}; do {'; '.join(lines)}; done"
-        if each
-        else "\n".join(lines)
-        for lines, each in seeds.items()
+        "\n".join(lines) if each is None else _loop(lines, each) for lines, each in seeds.items()
     )
+
+
+def _loop(lines: Iterable[str], seeds: Iterable[int]) -> str:
+    # A training that is broken off must not be evaluated as if it had ended.
+    body = " && ".join(lines)
+    return f"for seed in {' '.join(map(str, sorted(seeds)))}; do {body} || break; done"
 
 
 def _with_variable(line: str, seed: int) -> str:
@@ -260,6 +271,15 @@ def _rows(runs: Iterable[Run]) -> list[list[Run]]:
     for run in runs:
         rows.setdefault(run.row, []).append(run)
     return sorted(rows.values(), key=lambda row: (row[0].digits, row[0].parameters, -row[0].steps))
+
+
+def _check_seeds(row: list[Run]) -> None:
+    seen: dict[tuple[object, ...], str] = {}
+    for run in row:
+        trained = (run.config["seed"], run.config["dataset"], run.config["eval_dataset"])
+        if other := seen.get(trained):
+            raise ValueError(f"{other} and {run.name} are one training, with the same seed")
+        seen[trained] = run.name
 
 
 def _times(row: list[Run]) -> str:
@@ -304,7 +324,7 @@ def _flat(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _word(value: Any) -> str:
-    return f"'{tuple(value)}'" if isinstance(value, list) else str(value)
+    return shlex.quote(str(tuple(value) if isinstance(value, list) else value))
 
 
 def _json(path: Path) -> Any:

@@ -8,7 +8,8 @@ Each line of the input is a command of spin-train with a --workdir. Commands beg
 as others end; one whose working directory has a summary.json is passed over. When time is up all
 are told to stop, save their state, and go on from there when the same lines are given again. On one
 GPU, start NVIDIA's MPS before (`nvidia-cuda-mps-control -d`), so that kernels of several processes
-run at once.
+run at once, and set JAX_COMPILATION_CACHE_DIR, so that runs of one network compile it once. What
+`spin-evaluate` finds out afterwards, NR/NR for one, is left to do.
 """
 
 from __future__ import annotations
@@ -36,7 +37,12 @@ def main() -> int:
     arguments = parser.parse_args()
     end = time.monotonic() + 60 * arguments.minutes
     more = shlex.split(arguments.options)
-    commands = [shlex.split(line) + more for line in sys.stdin if line.strip()]
+    lines = [line for line in sys.stdin if line.strip()]
+    if not lines or 60 * arguments.minutes <= GRACE:
+        sys.exit(
+            f"needs commands to read, and --minutes above {GRACE / 60:g}, which saving may take"
+        )
+    commands = [words_of(line) + more for line in lines]
     folders = [folder_of(command) for command in commands]
     if len(set(folders)) < len(folders) or arguments.at_once < 1:
         sys.exit("each command needs a --workdir of its own, and --at-once at least 1")
@@ -100,10 +106,18 @@ def standing(folder: Path, code: int | None) -> str:
     return f"failed with exit status {code}: see log.txt there"
 
 
+def words_of(line: str) -> list[str]:
+    """A line's words, as a shell would have them."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        sys.exit(f"not a command: {line.strip()} ({error})")
+
+
 def folder_of(command: list[str]) -> Path:
     """The working directory of a command."""
     if command[:1] != ["spin-train"] or "--workdir" not in command[:-1]:
-        sys.exit(f"not a spin-train command with a --workdir: {shlex.join(command)}")
+        sys.exit(f"not 'spin-train --workdir FOLDER ...': {shlex.join(command)}")
     return Path(command[command.index("--workdir") + 1])
 
 
