@@ -66,13 +66,14 @@ def test_the_commands_are_of_the_runs(tool, runs, validated):
         assert json.loads(json.dumps(parsed)) == recorded, run.name
 
 
-def test_the_loops_are_the_commands(tool, runs):
+def test_the_loops_are_the_commands(tool, runs, validated):
     echoing = 'spin-train() { echo spin-train "$@"; }; spin-evaluate() { echo spin-evaluate "$@"; }'
-    script = f"{echoing}\n{tool.loops(runs)}"
-    printed = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
-    wanted = [" ".join(shlex.split(line)) for line in tool.commands(runs).splitlines()]
-    assert sorted(printed.stdout.splitlines()) == sorted(wanted)
-    assert len(tool.loops(runs).splitlines()) < len(wanted)
+    for each in (runs, validated):
+        script = f"{echoing}\n{tool.loops(each)}"
+        printed = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+        wanted = [" ".join(shlex.split(line)) for line in tool.commands(each).splitlines()]
+        assert sorted(printed.stdout.splitlines()) == sorted(wanted)
+    assert len(tool.loops(runs).splitlines()) < len(tool.commands(runs).splitlines())
 
 
 def test_a_training_that_is_broken_off_is_not_evaluated(tool, runs):
