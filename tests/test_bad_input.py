@@ -14,7 +14,7 @@ from flax import nnx
 import sphere_transforms as st
 import spherical_mnist
 import spin_registry as sr
-from spin_train.main import main
+from spin_train.cli.train import main
 
 GRID = st.EquiangularGrid(16)
 

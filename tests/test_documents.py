@@ -42,11 +42,45 @@ def test_the_linen_model_is_called_like_any_other():
     )
 
 
+def test_the_grid_of_ones_own_carries_its_band_limit():
+    import jax
+    import numpy as np
+
+    import sphere_transforms as st
+
+    (code,) = (block for block in blocks("plugins.md") if "st.RingGrid" in block)
+    namespace = {}
+    exec(compile(code, "docs/plugins.md", "exec"), namespace)
+    (kind,) = (
+        value
+        for value in namespace.values()
+        if isinstance(value, type) and issubclass(value, st.RingGrid) and value is not st.RingGrid
+    )
+    grid = kind(16)
+    transform = st.SpinTransform(grid, (0, 1))
+    coefficients = st.random_coefficients(jax.random.key(0), {0: 1, 1: 1}, grid.band_limit)
+    found = transform.forward(transform.inverse(coefficients))
+    for spin, values in coefficients.items():
+        np.testing.assert_allclose(found[spin], values, atol=1e-5)
+
+
 @pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", (DOCS / page).read_text()):
         if not target.startswith("http"):
             assert (DOCS / target).exists(), target
+
+
+def test_the_readme_prints_what_it_says(capsys):
+    page = (DOCS.parent / "README.md").read_text()
+    code, expected = re.search(
+        r"```python\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL
+    ).groups()
+    code = code.replace('"docs/', f'"{DOCS.as_posix()}/')
+    exec(compile(code, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert re.sub(r"[\d. -]", "", printed) == re.sub(r"[\d. -]", "", expected)
+    assert numbers(printed) == pytest.approx(numbers(expected), abs=0.11, rel=0)
 
 
 def numbers(text):

@@ -1,6 +1,7 @@
 """What the distributions have in common."""
 
 import pathlib
+import re
 import tomllib
 
 import pytest
@@ -46,3 +47,33 @@ def test_every_distribution_is_known_to_the_workspace_the_linter_and_tox():
     assert set(root["importlinter"]["root_packages"]) == {name.replace("-", "_") for name in OURS}
     tox = (ROOT / "tox.ini").read_text()
     assert all(f"[testenv:{name}]" in tox for name in OURS)
+
+
+def rooms(distribution):
+    """The modules and packages directly under a distribution's module, public and private."""
+    (source,) = (distribution / "src").glob("*/__init__.py")
+    found = {path.name for path in source.parent.iterdir() if (path / "__init__.py").exists()}
+    found |= {path.stem for path in source.parent.glob("*.py") if path.name != "__init__.py"}
+    return source.parent.name, found
+
+
+@pytest.mark.parametrize("folder", DISTRIBUTIONS, ids=lambda folder: folder.name)
+def test_every_room_is_on_the_map(folder):
+    name, expected = rooms(folder)
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    table = page[page.index(f"| `{name}` |") :].split("\n\n")[0]
+    on_the_map = {
+        room
+        for line in table.splitlines()[2:]
+        for room in re.findall(r"`([^`]*)`", line.split("|")[1])
+    }
+    assert on_the_map == expected
+
+
+@pytest.mark.parametrize("folder", DISTRIBUTIONS, ids=lambda folder: folder.name)
+def test_the_linter_has_every_room_in_its_layers(folder):
+    name, expected = rooms(folder)
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = (c for c in contracts["contracts"] if c.get("containers") == [name])
+    assert layers["exhaustive"]
+    assert {room.strip() for line in layers["layers"] for room in line.split(":")} == expected

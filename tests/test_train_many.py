@@ -1,4 +1,4 @@
-"""The tool that runs many trainings, on stand-ins for spin-train."""
+"""tools/train_many.py, with a stand-in for spin-train."""
 
 import importlib.util
 import io
@@ -51,23 +51,23 @@ def run(tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_all_are_run_in_their_order_and_not_again(run):
+def test_trainings_run_in_order_and_only_once(run):
     names = ["quick_1", "quick_2", "quick_3"]
     code, lines, started = run(names, "--at-once", "2")
     assert code == 0
     assert started == names
     assert all(line.endswith("step 7, done") for line in lines)
-    assert run(names)[2] == names  # nothing was started anew
+    assert run(names)[2] == names  # none was started again
 
 
-def test_what_fails_is_named_and_what_is_not_done_is_told_to_stop_in_time(run):
+def test_failed_and_stopped_trainings_are_reported_in_time(run):
     begun = time.monotonic()
     code, lines, _ = run(["fails", "slow", "stubborn", "quick"], "--minutes", "0.08")
     assert time.monotonic() - begun < 15
     assert code == 1
     ends = {line.split(":")[0].rsplit("/")[-1]: line for line in lines}
     assert "failed with exit status 3" in ends["fails"]
-    assert ends["slow"].endswith("to be gone on with")
+    assert ends["slow"].endswith("stopped, to be resumed")
     assert "failed with exit status -9" in ends["stubborn"]
     assert ends["quick"].endswith("done")
 
@@ -78,10 +78,10 @@ def test_what_fails_is_named_and_what_is_not_done_is_told_to_stop_in_time(run):
         (["twice", "twice"], (), "a --workdir of its own"),
         (["one"], ("--at-once", "0"), "at least 1"),
         ([], (), "needs commands"),
-        (["one"], ("--minutes", "0.01"), "which saving may take"),
+        (["one"], ("--minutes", "0.01"), "the time that saving may take"),
         (["'one"], (), "not a command: .*No closing quotation"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_started(run, names, options, message):
+def test_bad_input_is_refused_before_a_training_starts(run, names, options, message):
     with pytest.raises(SystemExit, match=message):
         run(names, *options)

@@ -20,9 +20,9 @@ import jax
 import spin_data
 import spin_registry as sr
 import spin_train
-from spin_train.experiment import Experiment, make_experiment
-from spin_train.sharding import shard_batch
-from spin_train.step import make_train_step
+from spin_train.devices.sharding import shard_batch
+from spin_train.optimization.steps import make_train_step
+from spin_train.training.setup import TrainingSetup, make_setup
 
 SECONDS = 5  # that each rate is measured for, after a warm-up
 
@@ -89,12 +89,11 @@ def print_share(arguments: argparse.Namespace) -> None:
     config = spin_train.load_config("default")
     config.dataset, config.model_name = arguments.dataset, arguments.model
     config.per_device_batch_size = arguments.batch // jax.device_count()
-    experiment = make_experiment(config)
-    step = make_train_step(experiment.parts, experiment.task, experiment.optimizer, experiment.mesh)
-    state, constants = experiment.initial_state(), experiment.constants()
-    pipeline = experiment.device_pipeline()
-    iterator = experiment.train_batches(0)
-    constant = shard_batch(next(iterator), experiment.mesh)
+    setup = make_setup(config)
+    step = make_train_step(setup.model, setup.task, setup.optimizer, setup.mesh)
+    state, constants = setup.initial_state(), setup.constants()
+    iterator, pipeline = setup.data.training_input(setup.mesh, setup.global_batch_size)
+    constant = shard_batch(next(iterator), setup.mesh)
     iterator.close()
 
     def run(next_batch: Callable[[], object]) -> float:
@@ -113,7 +112,7 @@ def print_share(arguments: argparse.Namespace) -> None:
     from_pipeline, from_constant = [], []
     waited: list[float] = []
     for number in range(arguments.rounds):
-        from_pipeline.append(run(batches_of(experiment, number * arguments.steps, waited)))
+        from_pipeline.append(run(batches_of(setup, number * arguments.steps, waited)))
         from_constant.append(run(lambda: constant))
     fed, bare = statistics.median(from_pipeline), statistics.median(from_constant)
     shares = [1 - b / f for f, b in zip(from_pipeline, from_constant, strict=True)]
@@ -131,18 +130,16 @@ def print_share(arguments: argparse.Namespace) -> None:
     )
 
 
-def batches_of(
-    experiment: Experiment, first_step: int, waited: list[float]
-) -> Callable[[], object]:
+def batches_of(setup: TrainingSetup, first_step: int, waited: list[float]) -> Callable[[], object]:
     """A function that gives the next batch on the devices, from an iterator of its own.
 
     It notes the seconds that each takes, a part of which passes while the step before runs.
     """
-    batches = experiment.train_batches(first_step)
+    batches, _ = setup.data.training_input(setup.mesh, setup.global_batch_size, first_step)
 
     def next_batch() -> object:
         began = time.perf_counter()
-        batch = shard_batch(next(batches), experiment.mesh)
+        batch = shard_batch(next(batches), setup.mesh)
         waited.append(time.perf_counter() - began)
         return batch
 

@@ -19,16 +19,16 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from spin_train import loop as loop_module
-from spin_train.checkpoints import Checkpoints
 from spin_train.configuration import complete_config
-from spin_train.experiment import make_experiment
-from spin_train.interruption import Interruption
-from spin_train.loop import Listeners, TrainingLoop
-from spin_train.metrics import MetricWriter
-from spin_train.progress import Progress
-from spin_train.sharding import shard_batch
-from spin_train.step import make_train_step
+from spin_train.devices.sharding import shard_batch
+from spin_train.optimization.steps import make_train_step
+from spin_train.training import loop as loop_module
+from spin_train.training.interruption import Interruption
+from spin_train.training.loop import RunServices, TrainingLoop
+from spin_train.training.progress import Progress
+from spin_train.training.setup import make_setup
+from spin_train.workdir.checkpoints import Checkpoints
+from spin_train.workdir.metric_files import MetricWriter
 
 
 def main() -> None:
@@ -50,14 +50,14 @@ def main() -> None:
         "checkpoint_every_steps": arguments.steps,
         "log_loss_every_steps": arguments.steps,
     }
-    experiment = make_experiment(complete_config(config))
-    step = make_train_step(experiment.parts, experiment.task, experiment.optimizer, experiment.mesh)
-    constants = experiment.constants()
-    batch = shard_batch(next(experiment.train_batches(0)), experiment.mesh)
-    pipeline = experiment.device_pipeline()
+    setup = make_setup(complete_config(config))
+    step = make_train_step(setup.model, setup.task, setup.optimizer, setup.mesh)
+    constants = setup.constants()
+    batches, pipeline = setup.data.training_input(setup.mesh, setup.global_batch_size)
+    batch = shard_batch(next(batches), setup.mesh)
 
     def bare() -> float:
-        state = experiment.initial_state()
+        state = setup.initial_state()
         state, scores = step(state, constants, batch, pipeline)
         jax.block_until_ready(scores)
         began = time.perf_counter()
@@ -75,9 +75,9 @@ def main() -> None:
             Progress(0, arguments.steps) as progress,
             Interruption() as interruption,
         ):
-            listeners = Listeners(workdir, checkpoints, None, writer, progress, interruption)
-            loop = TrainingLoop(experiment, listeners, {})
-            loop.run(experiment.initial_state(), 0)
+            services = RunServices(workdir, checkpoints, None, writer, progress, interruption)
+            loop = TrainingLoop(setup, services, {})
+            loop.run(setup.initial_state(), 0)
         (seconds,) = (r for r in writer.history if "seconds_steps" in r)
         parts = {name: seconds[f"seconds_{name}"] for name in ("steps", "logging", "saving")}
         whole = parts["steps"] / (arguments.steps - 1)

@@ -39,11 +39,16 @@ from flax import nnx
 import sphere_transforms as st
 import spin_layers as sl
 import spin_registry as sr
-from spin_train.model_state import ModelParts, parameter_count, split_model
-from spin_train.optimizer import make_optimizer
-from spin_train.sharding import data_mesh, replicate, shard_batch
-from spin_train.step import initial_state, make_eval_step, make_train_step
-from spin_train.tasks import task_for
+from spin_train.devices.sharding import data_mesh, replicate, shard_batch
+from spin_train.model.functional import (
+    FunctionalModel,
+    functional_model,
+    parameter_count,
+)
+from spin_train.model.train_state import initial_state
+from spin_train.optimization.optimizer import make_optimizer
+from spin_train.optimization.steps import make_eval_step, make_train_step
+from spin_train.optimization.tasks import task_for
 
 MODELS = ("spin_classifier_6_layers", "spherical_classifier_6_layers", "cnn_classifier_6_layers")
 SWEEP_RESOLUTIONS, SWEEP_BATCHES = (32, 64, 128, 256), (8, 32, 128)
@@ -169,11 +174,12 @@ def measure_apart(case: Case) -> Row | str:
 def measure(case: Case) -> Row:
     """Makes the model, and times it."""
     prepared = prepare(case)
-    parts, constants, mesh = prepared.parts, prepared.constants, prepared.mesh
+    model, constants, mesh = prepared.model, prepared.constants, prepared.mesh
     # Before the first step, which takes over the buffers of the parameters.
-    error = _error(parts, prepared.grid)
-    evaluate = make_eval_step(parts, prepared.task, mesh)
-    scored = (parts.params, parts.batch_stats, constants, {}, prepared.batch)
+    error = _error(model, prepared.grid)
+    evaluate = make_eval_step(model, prepared.task, mesh)
+    state = initial_state(model, make_optimizer(lambda _: 1e-3))
+    scored = (state, constants, {}, prepared.batch)
     evaluation = _median(lambda: evaluate(*scored), case.steps)
 
     began = time.perf_counter()
@@ -189,7 +195,7 @@ def measure(case: Case) -> Row:
     total = sum(times.values())
     return Row(
         device=f"{mesh.size} x {jax.devices()[0].device_kind}",
-        parameters=parameter_count(parts.params),
+        parameters=parameter_count(model.variables.params),
         initialization=prepared.seconds,
         compilation=compilation,
         step=step_time,
@@ -209,7 +215,7 @@ def measure(case: Case) -> Row:
 class Prepared:
     """A model on its devices with a batch; `seconds` is what making it took."""
 
-    parts: ModelParts
+    model: FunctionalModel
     grid: st.EquiangularGrid
     task: Any
     mesh: Any
@@ -232,21 +238,21 @@ def prepare(case: Case) -> Prepared:
         raise ValueError(f"a batch of {case.batch} does not divide among {mesh.size} devices")
     grid, output = st.EquiangularGrid(case.resolution), sr.ClassSpec(10)
     began = time.perf_counter()
-    model = sr.get_model(case.model).create(
+    module = sr.get_model(case.model).create(
         input=sr.FieldSpec(grid, {0: 1}), output=output, rngs=nnx.Rngs(0), precision=case.precision
     )
-    parts = split_model(model)
-    jax.block_until_ready((parts.params, parts.constants))
+    model = functional_model(module)
+    jax.block_until_ready(model.variables)
     seconds = time.perf_counter() - began
-    constants, batch = replicate(parts.constants, mesh), shard_batch(_batch(case), mesh)
-    return Prepared(parts, grid, task_for(output), mesh, constants, batch, seconds)
+    constants, batch = replicate(model.variables.constants, mesh), shard_batch(_batch(case), mesh)
+    return Prepared(model, grid, task_for(output), mesh, constants, batch, seconds)
 
 
 def compiled_step(prepared: Prepared) -> tuple[Any, Callable[[], Any]]:
     """The compiled training step, and a function that advances a state of its own by it."""
     optimizer = make_optimizer(lambda _: 1e-3)
-    state = replicate(initial_state(prepared.parts, optimizer), prepared.mesh)
-    step = make_train_step(prepared.parts, prepared.task, optimizer, prepared.mesh)
+    state = replicate(initial_state(prepared.model, optimizer), prepared.mesh)
+    step = make_train_step(prepared.model, prepared.task, optimizer, prepared.mesh)
     compiled = step.lower(state, prepared.constants, prepared.batch).compile()
 
     def advance() -> Any:
@@ -267,7 +273,7 @@ def _batch(case: Case) -> dict[str, Any]:
     }
 
 
-def _error(parts: ModelParts, grid: st.EquiangularGrid) -> float:
+def _error(model: FunctionalModel, grid: st.EquiangularGrid) -> float:
     """Of smooth fields of varied contrast: amplitudes (1 + ell)^-2, times a log-normal factor."""
     count, keys = 16, jax.random.split(jax.random.key(0), 3)
     fields = st.random_coefficients(
@@ -279,9 +285,10 @@ def _error(parts: ModelParts, grid: st.EquiangularGrid) -> float:
 
     @jax.jit
     def logits(constants: Any, field: dict[int, jax.Array]) -> jax.Array:
-        return parts.apply(parts.params, parts.batch_stats, constants, field, step=None)[0]
+        variables = dataclasses.replace(model.variables, constants=constants)
+        return model.apply(variables, field, step=None)[0]
 
-    function = functools.partial(logits, parts.constants)
+    function = functools.partial(logits, model.variables.constants)
     return float(sl.invariance_error(function, grid, {0: fields}, key=keys[2]))
 
 

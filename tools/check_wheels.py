@@ -39,6 +39,8 @@ ALONE = {
     "sphere-transforms": "import sphere_transforms as st; st.SpinTransform(st.EquiangularGrid(8))",
     "spin-data": "import spin_registry as sr; sr.get_dataset('digits/rotated').load()",
 }
+# Without compiling the bytecode of whole libraries, of which little is imported here.
+INSTALL = ("install", "--no-compile")
 
 
 def main(directory: str) -> None:
@@ -47,7 +49,7 @@ def main(directory: str) -> None:
     wheels, environment = work / "dist", work / "environment"
     work.mkdir(parents=True, exist_ok=True)
     venv.create(environment, with_pip=True, clear=True)
-    pip = [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "-q"]
+    pip = pip_of(environment)
     for distribution in DISTRIBUTIONS:
         run(*pip, "wheel", "--no-deps", "--wheel-dir", wheels, distribution)
     names = [path.name.split("-")[0] for path in wheels.glob("*.whl")]
@@ -56,13 +58,19 @@ def main(directory: str) -> None:
     for name, use in ALONE.items():
         alone = work / "alone"
         venv.create(alone, with_pip=True, clear=True)
-        python = alone / "bin" / "python"
-        run(python, "-m", "pip", "install", "-q", "--find-links", wheels, name)
-        run(python, "-c", use, cwd=work)
-    run(*pip, "install", "--find-links", wheels, "spin-train", "spin-models", "spherical-mnist")
+        run(*pip_of(alone), *INSTALL, "--find-links", wheels, name)
+        run(alone / "bin" / "python", "-c", use, cwd=work)
+    everything = ("spin-train", "spin-models", "spherical-mnist")
+    run(*pip, *INSTALL, "--find-links", wheels, *everything)
     run(*pip, "check")
     run(environment / "bin" / "spin-list", cwd=work)
     run(environment / "bin" / "python", "-c", USE, cwd=work)
+
+
+def pip_of(environment: pathlib.Path) -> list[object]:
+    """The command that runs an environment's pip."""
+    python = environment / "bin" / "python"
+    return [python, "-m", "pip", "--disable-pip-version-check", "-q"]
 
 
 def run(*command: object, cwd: pathlib.Path = ROOT) -> None:

@@ -21,8 +21,8 @@ from flax import nnx
 import spin_data
 import spin_registry as sr
 import spin_train
-from spin_train.optimizer import make_optimizer
-from spin_train.schedule import make_schedule
+from spin_train.optimization.optimizer import make_optimizer
+from spin_train.optimization.schedule import make_schedule
 
 # Mean loss and training accuracy of the hundred steps before, from the published README.
 LOG = {100: (2.4578, 0.1006), 200: (2.0388, 0.2675), 300: (1.7513, 0.3647)}

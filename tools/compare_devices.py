@@ -20,7 +20,7 @@ import numpy as np
 
 import spin_data
 from spin_data.digits import load
-from spin_train.metrics import read_metrics
+from spin_train.workdir.metric_files import read_metrics
 
 GLOBAL_BATCH = 16
 

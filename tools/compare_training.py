@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 import spin_layers as sl
 import spin_registry as sr
-from spin_train.optimizer import make_optimizer
+from spin_train.optimization.optimizer import make_optimizer
 
 Logits = Callable[[nnx.Module, dict[int, jax.Array]], jax.Array]
 

@@ -116,7 +116,7 @@ def against_ducc0(case: Case, spin: int) -> Errors | None:
     import jax
     import jax.numpy as jnp
 
-    from sphere_transforms.interchange import to_ducc0
+    from sphere_transforms.fields import to_ducc0
 
     transform = make_transform(case, spin)
     if transform is None:

@@ -17,7 +17,7 @@ import numpy as np
 
 import sphere_transforms as st
 import spin_data
-from spherical_mnist.files import read_mnist
+from spherical_mnist.mnist_files import read_mnist
 
 
 def main() -> None:

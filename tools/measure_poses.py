@@ -29,7 +29,7 @@ import sphere_transforms as st
 import spin_data
 import spin_models
 import spin_registry as sr
-from spherical_mnist.files import read_mnist
+from spherical_mnist.mnist_files import read_mnist
 
 BATCH = 50
 DRAWINGS = {

@@ -17,7 +17,7 @@ import tempfile
 import numpy as np
 
 import sphere_transforms as st
-from spherical_mnist import files
+from spherical_mnist import mnist_files
 from spin_data import project_gradients, project_images, sample_scalar, sample_vector
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--resolutions", type=int, nargs="+", default=[64, 128, 256])
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        images = files.read_mnist(None, folder)["test"][0][: arguments.images] / 255
+        images = mnist_files.read_mnist(None, folder)["test"][0][: arguments.images] / 255
     angles = st.random_euler_angles(np.random.default_rng(0), (len(images),))
     print("| field | grid | turned, median | 95th percentile | lost, median |")
     print("|" + " --- |" * 5)

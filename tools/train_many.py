@@ -1,15 +1,16 @@
-"""Runs many trainings, so many at a time, and stops them in time: for a GPU lent by the minute.
+"""Runs many trainings on one machine, several at a time, for a limited time.
 
 Usage:
   python tools/results_table.py --split test --every-line | grep ^spin-train > commands
   python tools/train_many.py --at-once 4 --minutes 9 < commands
 
-Each line of the input is a command of spin-train with a --workdir. Commands begin in their order,
-as others end; one whose working directory has a summary.json is passed over. When time is up all
-are told to stop, save their state, and go on from there when the same lines are given again. On one
-GPU, start NVIDIA's MPS before (`nvidia-cuda-mps-control -d`), so that kernels of several processes
-run at once, and set JAX_COMPILATION_CACHE_DIR, so that runs of one network compile it once. What
-`spin-evaluate` finds out afterwards, NR/NR for one, is left to do.
+Each input line is a `spin-train` command with a --workdir of its own. Commands start in the order
+of the lines; one whose working directory has a summary.json is skipped. When the time is up, all
+trainings are told to stop and save their state. The same input resumes them.
+
+On one GPU, start NVIDIA's MPS first (`nvidia-cuda-mps-control -d`), so that kernels of several
+processes run at the same time, and set JAX_COMPILATION_CACHE_DIR, so that each network is compiled
+once. The `spin-evaluate` commands are not run.
 """
 
 from __future__ import annotations
@@ -23,30 +24,33 @@ import sys
 import time
 from pathlib import Path
 
-from spin_train.metrics import read_metrics
+from spin_train.workdir.metric_files import read_metrics
 
-GRACE = 30  # seconds to save in
+GRACE = 30  # seconds that the trainings have to save their state
 
 
 def main() -> int:
-    """Reads commands from standard input, runs them, and prints where each one stands."""
+    """Reads commands from standard input, runs them, and prints the state of each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--at-once", type=int, default=4)
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--options", default="", help="more for each, '--config.key value ...'")
+    parser.add_argument(
+        "--options", default="", help="added to each command: '--config.key value ...'"
+    )
     arguments = parser.parse_args()
     end = time.monotonic() + 60 * arguments.minutes
-    more = shlex.split(arguments.options)
+    added = shlex.split(arguments.options)
     lines = [line for line in sys.stdin if line.strip()]
     if not lines or 60 * arguments.minutes <= GRACE:
         sys.exit(
-            f"needs commands to read, and --minutes above {GRACE / 60:g}, which saving may take"
+            f"needs commands on standard input, and --minutes above {GRACE / 60:g}, the time "
+            "that saving may take"
         )
-    commands = [words_of(line) + more for line in lines]
+    commands = [words_of(line) + added for line in lines]
     folders = [folder_of(command) for command in commands]
     if len(set(folders)) < len(folders) or arguments.at_once < 1:
         sys.exit("each command needs a --workdir of its own, and --at-once at least 1")
-    # Processes share a card: none may take most of its memory at its start.
+    # By default, the first process would reserve most of the memory of a shared GPU.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))
     runs: dict[Path, subprocess.Popen[bytes]] = {}
@@ -66,7 +70,7 @@ def run_until(
     at_once: int,
     runs: dict[Path, subprocess.Popen[bytes]],
 ) -> None:
-    """Starts one after another into `runs`, until all have ended or it is `end`."""
+    """Starts the commands and adds their processes to `runs`, until all have ended or `end`."""
     waiting = [each for each in commands if not (folder_of(each) / "summary.json").exists()]
     reported = time.monotonic()
     while time.monotonic() < end:
@@ -84,7 +88,7 @@ def run_until(
 
 
 def stop(runs: dict[Path, subprocess.Popen[bytes]]) -> None:
-    """Lets all of them save their state, together within `GRACE` seconds, and ends the others."""
+    """Lets all trainings save their state, and kills those that need over `GRACE` seconds."""
     alive = [run for run in runs.values() if run.poll() is None]
     for run in alive:
         run.send_signal(signal.SIGTERM)
@@ -98,16 +102,16 @@ def stop(runs: dict[Path, subprocess.Popen[bytes]]) -> None:
 
 
 def standing(folder: Path, code: int | None) -> str:
-    """In words: whether it has ended, and how."""
+    """Whether a training is done, stopped or failed."""
     if (folder / "summary.json").exists():
         return "done"
     if code in (None, -signal.SIGTERM, 143):
-        return "to be gone on with"
-    return f"failed with exit status {code}: see log.txt there"
+        return "stopped, to be resumed"
+    return f"failed with exit status {code}: see {folder / 'log.txt'}"
 
 
 def words_of(line: str) -> list[str]:
-    """A line's words, as a shell would have them."""
+    """Splits a line into words, as a shell does."""
     try:
         return shlex.split(line)
     except ValueError as error:
@@ -115,14 +119,14 @@ def words_of(line: str) -> list[str]:
 
 
 def folder_of(command: list[str]) -> Path:
-    """The working directory of a command."""
+    """Returns the working directory of a command."""
     if command[:1] != ["spin-train"] or "--workdir" not in command[:-1]:
         sys.exit(f"not 'spin-train --workdir FOLDER ...': {shlex.join(command)}")
     return Path(command[command.index("--workdir") + 1])
 
 
 def start(command: list[str]) -> subprocess.Popen[bytes]:
-    """Starts it, with what it prints in `log.txt` of its working directory."""
+    """Starts a training, which prints into `log.txt` in its working directory."""
     folder = folder_of(command)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log.txt", "ab") as log:
@@ -131,7 +135,7 @@ def start(command: list[str]) -> subprocess.Popen[bytes]:
 
 
 def step_of(folder: Path) -> int:
-    """The last step in its metrics, 0 where there is none."""
+    """Returns the last step in the metrics, or 0."""
     return max((int(record["step"]) for record in read_metrics(folder)), default=0)
 
 

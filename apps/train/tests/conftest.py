@@ -14,14 +14,14 @@ import pytest
 import spin_registry
 import spin_train
 from sphere_transforms import EquiangularGrid
-from spin_train.analysis import FeatureMap, Hardest, Rotations
-from spin_train.checkpoints import Checkpoints
+from spin_train.analysis import FeatureMap, LargeLossExample, ModelAnalysis, Rotations
 from spin_train.configuration import as_plain_dict
-from spin_train.experiment import make_experiment
-from spin_train.metrics import read_metrics
-from spin_train.report import Findings, write_report
-from spin_train.run_files import read_run
-from spin_train.step import TrainState
+from spin_train.optimization.steps import TrainState
+from spin_train.report import write_report
+from spin_train.training.setup import make_setup
+from spin_train.workdir.checkpoints import Checkpoints
+from spin_train.workdir.identity import read_run
+from spin_train.workdir.metric_files import read_metrics
 
 PLUGIN = Path(__file__).parent / "plugin"
 
@@ -91,9 +91,9 @@ def final_state() -> Callable[[Path], TrainState]:
     """Reads a run's newest checkpoint."""
 
     def read(workdir: Path) -> TrainState:
-        experiment = make_experiment(read_run(workdir).config)
+        setup = make_setup(read_run(workdir).config)
         with Checkpoints(workdir) as checkpoints:
-            return checkpoints.restore_latest(experiment.initial_state(), experiment.mesh)[0]
+            return checkpoints.restore_latest(setup.initial_state(), setup.mesh)[0]
 
     return read
 
@@ -104,28 +104,28 @@ def is_time(name: str) -> bool:
 
 
 @pytest.fixture
-def report(tmp_path, findings) -> Path:
+def report(tmp_path, analysis) -> Path:
     """A report of a run that never was."""
     path = tmp_path / "report.html"
     config = as_plain_dict(spin_train.load_config("digits"))
-    write_report(path, config, SUMMARY, HISTORY, findings)
+    write_report(path, config, SUMMARY, HISTORY, analysis)
     return path
 
 
 @pytest.fixture
-def findings() -> Findings:
+def analysis() -> ModelAnalysis:
     """What might be found out about a model of three classes with two layers."""
     grid = EquiangularGrid(8)
     rng = np.random.default_rng(0)
     real = rng.normal(size=(2, 8, 8))
     spin = (rng.normal(size=(2, 8, 8, 2)) @ (1, 1j)).astype(np.complex64)
-    return Findings(
+    return ModelAnalysis(
         split="test",
         names=("a<b>", "b", "c"),
         confusion=np.array([[8, 1, 0], [0, 9, 0], [2, 0, 7]]),
-        hardest=[
-            Hardest(5, 0, 1, 0.93, {0: real[0][..., None]}),
-            Hardest(17, 2, 2, 0.41, {0: np.abs(spin[0])[..., None]}),
+        largest_losses=[
+            LargeLossExample(5, 0, 1, 0.93, {0: real[0][..., None]}),
+            LargeLossExample(17, 2, 2, 0.41, {0: np.abs(spin[0])[..., None]}),
         ],
         rotations=Rotations(
             examples=20,
@@ -158,7 +158,7 @@ def start() -> Iterator[Started]:
     def start(*words: str, devices: int = 1, **environment: str) -> subprocess.Popen[str]:
         code = (
             "import sys; from absl import logging; logging.set_verbosity(logging.INFO); "
-            "from spin_train.main import main; sys.exit(main(sys.argv[1:]))"
+            "from spin_train.cli.train import main; sys.exit(main(sys.argv[1:]))"
         )
         flags = f"--xla_force_host_platform_device_count={devices}"
         process = subprocess.Popen(

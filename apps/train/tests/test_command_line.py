@@ -9,9 +9,9 @@ import pytest
 
 import spin_train
 from spin_train import configs
-from spin_train.command_line import parse
+from spin_train.cli.train import main
+from spin_train.cli.train_arguments import parse
 from spin_train.errors import ConfigurationError
-from spin_train.main import main
 
 DEFAULT_FILE = str(Path(configs.__file__).with_name("default.py"))
 

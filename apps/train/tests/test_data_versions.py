@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import spin_train
-from spin_train.commands.evaluate import main as evaluate_main
+from spin_train.cli.evaluate import main as evaluate_main
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_what_an_older_run_began_with_stays_unknown(config, tmp_path, versions, 
     (tmp_path / "config.json").write_text(json.dumps(older))
     spin_train.train(config, tmp_path)
     said = capsys.readouterr().out
-    assert "which version of 'tiny_spheres/dark' the run began with was not recorded" in said
+    assert "did not record which version of 'tiny_spheres/dark' it began with" in said
     assert recorded_in(tmp_path)["data_versions"] == {}
 
 

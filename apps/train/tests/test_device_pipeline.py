@@ -12,14 +12,15 @@ import sphere_transforms as st
 import spin_data
 import spin_train
 from spin_registry import ClassSpec, FieldSpec
-from spin_train import loop
+from spin_train.cli.train import main
 from spin_train.configuration import complete_config
-from spin_train.device_pipeline import DevicePipeline
+from spin_train.devices.device_pipeline import DevicePipeline
+from spin_train.devices.sharding import data_mesh, replicate, shard_batch
 from spin_train.errors import ConfigurationError, DatasetError
-from spin_train.experiment import check_same_specs, make_experiment
-from spin_train.main import main
-from spin_train.sharding import data_mesh, replicate, shard_batch
-from spin_train.step import score_gradients
+from spin_train.optimization.steps import score_gradients
+from spin_train.training import loop
+from spin_train.training.data import check_same_specs
+from spin_train.training.setup import make_setup
 
 
 def assert_close(ours, theirs):
@@ -41,16 +42,16 @@ def test_where_records_are_held_changes_nothing(config, tmp_path, curve, placeme
 def test_on_the_device_batches_are_indices(config):
     config.data_placement = "device"
     config.augment_rotation = True
-    experiment = make_experiment(config)
-    batch = next(experiment.train_batches(0))
+    setup = make_setup(config)
+    batches, pipeline = setup.data.training_input(setup.mesh, 16)
+    batch = next(batches)
     assert {name: array.shape for name, array in batch.items()} == {
         "index": (16,),
         "rotation": (16, 3),
     }
-    pipeline = experiment.device_pipeline()
     field, found = jax.jit(pipeline.__class__.__call__)(pipeline, batch)
     config.data_placement = "memory"
-    expected = next(make_experiment(config).train_batches(0))
+    expected = next(make_setup(config).data.training_input(setup.mesh, 16)[0])
     np.testing.assert_array_equal(found["label"], expected["label"])
     assert field[0].shape == (16, 8, 8, 1)
 
@@ -81,18 +82,19 @@ def test_a_rotation_turns_the_fields_that_the_records_hold():
 def test_rotated_gradients_agree_on_one_device_and_eight(config):
     config.dataset = "tiny_spheres/spins"
     config.augment_rotation = True
-    experiment = make_experiment(config)
-    batch = next(experiment.train_batches(3))
-    parts = experiment.parts
+    setup = make_setup(config)
+    batches, _ = setup.data.training_input(setup.mesh, setup.global_batch_size, 3)
+    batch = next(batches)
+    model = setup.model
     texts = []
 
     def gradients(devices):
         mesh = data_mesh(devices)
-        arrays = replicate((parts.params, parts.batch_stats, parts.constants), mesh)
-        transform = st.SpinTransform(experiment.dataset.input.grid, (0, 1))
+        variables = replicate(model.variables, mesh)
+        transform = st.SpinTransform(setup.data.dataset.input.grid, (0, 1))
         pipeline = replicate(DevicePipeline(transform=transform), mesh)
-        arguments = (*arrays, shard_batch(batch, mesh), jnp.int32(1), pipeline)
-        function = jax.jit(partial(score_gradients, parts, experiment.task))
+        arguments = (variables, shard_batch(batch, mesh), jnp.int32(1), pipeline)
+        function = jax.jit(partial(score_gradients, model, setup.task))
         compiled = function.lower(*arguments).compile()
         texts.append(compiled.as_text())
         return compiled(*arguments)
@@ -182,8 +184,8 @@ def test_other_classes_and_other_grids_of_one_shape_are_refused():
 
 
 def test_auto_takes_the_device_where_it_has_room(config, monkeypatch):
-    experiment = make_experiment(config)
-    size = spin_data.source_bytes(experiment.train_source)
+    setup = make_setup(config)
+    size = spin_data.source_bytes(setup.data.train_source)
 
     def trains_from(platform, limit):
         class Device:
@@ -191,7 +193,7 @@ def test_auto_takes_the_device_where_it_has_room(config, monkeypatch):
 
         Device.platform = platform
         Mesh = type("Mesh", (), {"local_devices": [Device], "size": 8})
-        return dataclasses.replace(experiment, mesh=Mesh).trains_from_device
+        return setup.data.trains_from_device(Mesh)
 
     assert trains_from("gpu", 8 * size)
     assert not trains_from("gpu", 8 * size - 8)
@@ -203,16 +205,17 @@ def test_workers_read_from_disk(config, monkeypatch):
     """Held in memory, a dataset would be read whole by every worker."""
     config.data_workers = 2
     config.dataset = "tiny_spheres/bytes"
-    experiment = make_experiment(config)
+    setup = make_setup(config)
     on_disk = [{"input": {"spin_0": np.zeros((8, 8, 1), np.uint8)}, "label": 0}] * 40
     held = spin_data.InMemorySource(on_disk, "a test")
-    splits = dict(experiment.dataset.splits) | {"train": held}
-    dataset = dataclasses.replace(experiment.dataset, splits=splits)
+    splits = dict(setup.data.dataset.splits) | {"train": held}
+    dataset = dataclasses.replace(setup.data.dataset, splits=splits)
     given = []
     monkeypatch.setattr(
         spin_data, "training_iterator", lambda source, **options: given.append(source) or iter(())
     )
-    list(dataclasses.replace(experiment, dataset=dataset).train_batches(0))
+    data = dataclasses.replace(setup.data, dataset=dataset)
+    list(data.training_input(setup.mesh, 16)[0])
     assert given[0] is on_disk
     config.data_placement = "memory"
     with pytest.raises(ConfigurationError, match="each would hold them all"):

@@ -43,7 +43,7 @@ def test_importing_is_light_and_every_public_name_is_there():
         "import sys, spin_train\n"
         "spin_train.load_config('digits'), spin_train.UserError, dir(spin_train)\n"
         "assert 'jax' not in sys.modules\n"
-        "import spin_train.training, spin_train.evaluation, spin_train.main\n"
+        "import spin_train.training.run, spin_train.training.evaluation, spin_train.cli.train\n"
         "assert callable(spin_train.train) and callable(spin_train.evaluate)\n"
     )
     assert done.returncode == 0, done.stderr

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import spin_train
-from spin_train.experiment import make_experiment
-from spin_train.launch import Launch
-from spin_train.main import main
-from spin_train.sharding import shard_batch
-from spin_train.step import make_train_step
+from spin_train.cli.train import main
+from spin_train.devices.launch import Launch
+from spin_train.devices.sharding import shard_batch
+from spin_train.optimization.steps import make_train_step
+from spin_train.training.setup import make_setup
 
 # A model and a batch to differentiate, for this process and for two others: its gradients, batch
 # statistics and scores are written as one .npz.
@@ -27,11 +27,11 @@ from functools import partial
 import jax, jax.numpy as jnp, numpy as np
 import spin_train
 from spin_train.configuration import complete_config
-from spin_train.experiment import make_experiment
-from spin_train.launch import Launch
-from spin_train.processes import is_first_process, join_processes
-from spin_train.sharding import replicate, replicated, shard_batch
-from spin_train.step import score_gradients
+from spin_train.training.setup import make_setup
+from spin_train.devices.launch import Launch
+from spin_train.devices.processes import is_first_process, join_processes
+from spin_train.devices.sharding import replicate, replicated, shard_batch
+from spin_train.optimization.steps import score_gradients
 
 join_processes(Launch(sys.argv[2], 2, int(sys.argv[3])) if len(sys.argv) > 2 else None)
 config = complete_config({
@@ -39,13 +39,14 @@ config = complete_config({
     "per_device_batch_size": 16 // jax.device_count(), "dataset_options": {"resolution": 16},
     "model_options": {"widths": (4, 6), "filter_values": (3, 3), "pool": (False, True)},
 })
-experiment = make_experiment(config)
-parts, mesh = experiment.parts, experiment.mesh
-batch = shard_batch(next(experiment.train_batches(0)), mesh)
-arrays = replicate((parts.params, parts.batch_stats, parts.constants), mesh)
-compute = partial(score_gradients, parts, experiment.task)
+setup = make_setup(config)
+model, mesh = setup.model, setup.mesh
+batches, _ = setup.data.training_input(mesh, setup.global_batch_size)
+batch = shard_batch(next(batches), mesh)
+variables = replicate(model.variables, mesh)
+compute = partial(score_gradients, model, setup.task)
 compiled = jax.jit(compute, out_shardings=replicated(mesh))
-found = compiled(*arrays, batch, jnp.int32(1))
+found = compiled(variables, batch, jnp.int32(1))
 if is_first_process():
     np.savez(sys.argv[1], *[np.asarray(leaf) for leaf in jax.tree.leaves(found)])
 """
@@ -98,12 +99,13 @@ def test_the_step_over_eight_devices_gathers_no_activations():
     config.update({"per_device_batch_size": 2})
     config.dataset_options.resolution = 16
     config.model_options.update({"widths": (4, 6), "filter_values": (3, 3), "pool": (False, True)})
-    experiment = make_experiment(config)
-    step = make_train_step(experiment.parts, experiment.task, experiment.optimizer, experiment.mesh)
-    batch = shard_batch(next(experiment.train_batches(0)), experiment.mesh)
-    lowered = step.lower(experiment.initial_state(), experiment.constants(), batch)
+    setup = make_setup(config)
+    step = make_train_step(setup.model, setup.task, setup.optimizer, setup.mesh)
+    batches, _ = setup.data.training_input(setup.mesh, setup.global_batch_size)
+    batch = shard_batch(next(batches), setup.mesh)
+    lowered = step.lower(setup.initial_state(), setup.constants(), batch)
     text = lowered.compile().as_text()
-    assert experiment.mesh.size == 8
+    assert setup.mesh.size == 8
     assert "all-reduce" in text
     assert not re.findall(r".*all-gather.*|.*all-to-all.*", text)
 

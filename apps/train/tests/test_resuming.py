@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 import spin_train
-from spin_train import loop, training
-from spin_train.checkpoints import Checkpoints
-from spin_train.experiment import make_experiment
-from spin_train.interruption import Interrupted, Interruption
-from spin_train.metrics import read_metrics
+from spin_train.training import loop, run
+from spin_train.training.interruption import Interrupted, Interruption
+from spin_train.training.setup import make_setup
+from spin_train.workdir.checkpoints import Checkpoints
+from spin_train.workdir.metric_files import read_metrics
 
 
 def checkpoints_in(folder):
@@ -216,12 +216,10 @@ def test_values_that_changed_on_disk_are_noticed(config, tmp_path):
     spin_train.train(config, tmp_path)
     six, eight = (tmp_path / "checkpoints" / step / "notes" / "metadata" for step in "68")
     eight.write_bytes(six.read_bytes())
-    experiment = make_experiment(config)
+    setup = make_setup(config)
     told = []
     with Checkpoints(tmp_path) as checkpoints:
-        state, _ = checkpoints.restore_latest(
-            experiment.initial_state(), experiment.mesh, told.append
-        )
+        state, _ = checkpoints.restore_latest(setup.initial_state(), setup.mesh, told.append)
     assert int(state.step) == 6
     assert "checksum" in told[0]
 
@@ -317,7 +315,7 @@ def test_a_signal_in_the_report_ends_it_and_loses_nothing(config, tmp_path, monk
     def raise_signal(*args):
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(training, "find_out", raise_signal)
+    monkeypatch.setattr(run, "analyze_model", raise_signal)
     with pytest.raises(Interrupted, match="stopped by SIGTERM after step 8, which is saved"):
         spin_train.train(config, tmp_path)
     monkeypatch.undo()
@@ -339,12 +337,12 @@ def test_a_report_that_fails_fails_no_run(config, tmp_path, monkeypatch, capsys)
         raise NotImplementedError("no <features>")
 
     config.report_examples = 4
-    monkeypatch.setattr(training, "find_out", fail)
+    monkeypatch.setattr(run, "analyze_model", fail)
     spin_train.train(config, tmp_path)
-    said = "not be looked at: NotImplementedError: no <features>"
+    said = "could not be analyzed: NotImplementedError: no <features>"
     assert said in capsys.readouterr().out
     page = (tmp_path / "report.html").read_text()
-    assert "was not looked at: NotImplementedError: no &lt;features&gt;" in page
+    assert "was not analyzed: NotImplementedError: no &lt;features&gt;" in page
 
 
 def test_two_trainings_in_one_directory_are_refused(config, tmp_path):

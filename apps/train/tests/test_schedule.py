@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import spin_train
-from spin_train.experiment import make_experiment
-from spin_train.schedule import make_schedule
+from spin_train.optimization.schedule import make_schedule
+from spin_train.training.setup import make_setup
 
 # Step to learning rate, in the published README's sample output.
 PUBLISHED_LOG = {
@@ -85,7 +85,7 @@ def test_short_runs_stay_finite(num_train_steps, warmup_epochs):
 def test_a_number_of_steps_shrinks_the_epochs_of_the_schedule(config):
     """As published: 24 steps of 12 epochs warm up for 2 and decay over 22."""
     config.num_train_steps, config.num_epochs = 24, 12
-    experiment = make_experiment(config)
-    base = config.learning_rate * experiment.global_batch_size / 32
-    rates = [float(experiment.schedule(step)) for step in (1, 2, 13, 24)]
+    setup = make_setup(config)
+    base = config.learning_rate * setup.global_batch_size / 32
+    rates = [float(setup.schedule(step)) for step in (1, 2, 13, 24)]
     np.testing.assert_allclose(rates, [base / 2, base, base / 2, 0], atol=1e-7)

@@ -1,5 +1,6 @@
 """The compiled steps: gradients, sharding, masks and bytes."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -10,16 +11,16 @@ import pytest
 
 import spin_data
 import spin_train
-from spin_train.device_pipeline import DevicePipeline
-from spin_train.evaluation import evaluate_source
-from spin_train.experiment import make_experiment
-from spin_train.optimizer import make_optimizer, on_vectors
-from spin_train.sharding import data_mesh, replicate, shard_batch
-from spin_train.step import _in_parts, make_eval_step, score_gradients
+from spin_train.devices.device_pipeline import DevicePipeline
+from spin_train.devices.sharding import data_mesh, replicate, shard_batch
+from spin_train.optimization.optimizer import make_optimizer, on_vectors
+from spin_train.optimization.steps import in_microbatches, make_eval_step, score_gradients
+from spin_train.training.evaluation import evaluate_source
+from spin_train.training.setup import make_setup
 
 
-def one_batch(experiment, size):
-    return next(spin_data.training_iterator(experiment.train_source, batch_size=size, seed=0))
+def one_batch(setup, size):
+    return next(spin_data.training_iterator(setup.data.train_source, batch_size=size, seed=0))
 
 
 def assert_close(ours, theirs):
@@ -29,15 +30,15 @@ def assert_close(ours, theirs):
 
 def test_one_device_and_eight_agree(config):
     config.dataset = "tiny_spheres/spins"
-    experiment = make_experiment(config)
-    batch = one_batch(experiment, 16)
-    parts = experiment.parts
+    setup = make_setup(config)
+    batch = one_batch(setup, 16)
+    model = setup.model
 
     def gradients(devices):
         mesh = data_mesh(devices)
-        arrays = replicate((parts.params, parts.batch_stats, parts.constants), mesh)
-        compiled = jax.jit(partial(score_gradients, parts, experiment.task))
-        return compiled(*arrays, shard_batch(batch, mesh), jnp.int32(1))
+        variables = replicate(model.variables, mesh)
+        compiled = jax.jit(partial(score_gradients, model, setup.task))
+        return compiled(variables, shard_batch(batch, mesh), jnp.int32(1))
 
     results = gradients(jax.devices()[:1]), gradients(jax.devices())
     assert len(jax.devices()) == 8
@@ -90,21 +91,16 @@ def test_the_schedule_counts_updates_from_one():
 def test_every_example_counts_once(config, pad, expected):
     """The means over 30 examples in batches of 16, by hand."""
     config.eval_pad_last_batch = pad
-    experiment = make_experiment(config)
-    source = experiment.dataset.splits["test"]
-    state, constants = experiment.initial_state(), experiment.constants()
-    eval_step = make_eval_step(experiment.parts, experiment.task, experiment.mesh)
-    found = evaluate_source(experiment, eval_step, state, constants, source)
+    setup = make_setup(config)
+    source = setup.data.dataset.splits["test"]
+    state, constants = setup.initial_state(), setup.constants()
+    eval_step = make_eval_step(setup.model, setup.task, setup.mesh)
+    found = evaluate_source(setup, eval_step, state, constants, source)
 
-    parts = experiment.parts
+    model = setup.model
     whole = spin_data.read_batch(source, np.arange(expected))
-    logits, _ = parts.apply(
-        parts.params,
-        parts.batch_stats,
-        parts.constants,
-        spin_data.decode_fields(whole["input"]),
-        step=None,
-    )
+    field = spin_data.decode_fields(whole["input"])
+    logits, _ = model.apply(model.variables, field, step=None)
     log_probabilities = np.asarray(jax.nn.log_softmax(logits))
     labels = whole["label"]
     assert found["eval_loss"] == pytest.approx(
@@ -115,18 +111,17 @@ def test_every_example_counts_once(config, pad, expected):
 
 def test_padding_may_be_anything(config):
     """What a model makes of a masked example is never multiplied by zero."""
-    experiment = make_experiment(config)
-    batch = one_batch(experiment, 16) | {"mask": np.arange(16) < 3}
+    setup = make_setup(config)
+    batch = one_batch(setup, 16) | {"mask": np.arange(16) < 3}
     batch["input"] = {"spin_0": batch["input"]["spin_0"].astype(np.float32)}
     batch["input"]["spin_0"][3:] = np.nan
-    eval_step = make_eval_step(experiment.parts, experiment.task, experiment.mesh)
-    state = experiment.initial_state()
+    eval_step = make_eval_step(setup.model, setup.task, setup.mesh)
+    state = setup.initial_state()
     totals = eval_step(
-        state.params,
-        state.batch_stats,
-        experiment.constants(),
+        state,
+        setup.constants(),
         {},
-        shard_batch(batch, experiment.mesh),
+        shard_batch(batch, setup.mesh),
     )
     assert int(totals["count"]) == 3
     assert np.isfinite(float(totals["loss"]))
@@ -147,15 +142,13 @@ def test_bytes_become_the_unit_interval():
 
 
 def test_random_layers_draw_anew_at_every_step(config):
-    experiment = make_experiment(config)
-    batch = one_batch(experiment, 16)
-    parts = experiment.parts
-    compiled = jax.jit(partial(score_gradients, parts, experiment.task))
+    setup = make_setup(config)
+    batch = one_batch(setup, 16)
+    model = setup.model
+    compiled = jax.jit(partial(score_gradients, model, setup.task))
 
     def loss_at(step):
-        _, (scores, _) = compiled(
-            parts.params, parts.batch_stats, parts.constants, batch, jnp.int32(step)
-        )
+        _, (scores, _) = compiled(model.variables, batch, jnp.int32(step))
         return float(scores["loss"])
 
     assert loss_at(1) == loss_at(1)
@@ -184,33 +177,32 @@ def test_on_vectors_every_number_is_updated_as_leaf_by_leaf():
 
 @pytest.mark.parametrize("devices", [1, 8])
 def test_accumulated_gradients_are_those_of_the_parts(config, devices):
-    """The parts are the same on any number of devices: every second example is of one."""
+    """The microbatches are the same on any number of devices: each of every second example."""
     config.model_options.dropout = 0.0
-    experiment = make_experiment(config)
-    parts, mesh = experiment.parts, data_mesh(jax.devices()[:devices])
-    batch = one_batch(experiment, 16)
-    compute = partial(score_gradients, parts, experiment.task)
-    arrays = replicate((parts.params, parts.batch_stats, parts.constants), mesh)
+    setup = make_setup(config)
+    model, mesh = setup.model, data_mesh(jax.devices()[:devices])
+    batch = one_batch(setup, 16)
+    compute = partial(score_gradients, model, setup.task)
+    variables = replicate(model.variables, mesh)
     together = jax.jit(partial(compute, accumulation_steps=2, mesh=mesh))
-    gradients, (scores, statistics) = together(*arrays, shard_batch(batch, mesh), jnp.int32(1))
+    gradients, (scores, statistics) = together(variables, shard_batch(batch, mesh), jnp.int32(1))
 
     expected = []
-    params, batch_stats, constants = parts.params, parts.batch_stats, parts.constants
-    for part in range(2):
-        chosen = jax.tree.map(lambda leaf, part=part: leaf[part::2], batch)
-        found, (part_scores, batch_stats) = jax.jit(compute)(
-            params, batch_stats, constants, chosen, jnp.int32(2 + part)
-        )
-        expected.append((found, part_scores))
+    current = model.variables
+    for number in range(2):
+        chosen = jax.tree.map(lambda leaf, number=number: leaf[number::2], batch)
+        found, (its_scores, batch_stats) = jax.jit(compute)(current, chosen, jnp.int32(2 + number))
+        current = dataclasses.replace(current, batch_stats=batch_stats)
+        expected.append((found, its_scores))
     means = jax.tree.map(lambda a, b: (a + b) / 2, *expected)
     jax.tree.map(assert_close, jax.device_get((gradients, scores)), jax.device_get(means))
     jax.tree.map(assert_close, jax.device_get(statistics), jax.device_get(batch_stats))
 
 
 def test_accumulation_gathers_nothing():
-    """On eight devices the parts are taken within each device's share."""
+    """On eight devices a microbatch is taken from each device's own share."""
     mesh = data_mesh()
-    split = jax.jit(partial(_in_parts, 2, mesh))
+    split = jax.jit(partial(in_microbatches, 2, mesh))
     values = shard_batch({"x": np.arange(32.0)}, mesh)["x"]
     assert "all-" not in split.lower(values).compile().as_text()
     np.testing.assert_array_equal(np.sort(split(values), axis=None), np.arange(32.0))

@@ -1,5 +1,6 @@
 """What can be done with a trained model: evaluate, export, load, label images, fine-tune."""
 
+import dataclasses
 import json
 
 import jax
@@ -12,11 +13,11 @@ import spin_data
 import spin_models
 import spin_train
 from spin_layers import read_weights
-from spin_train.checkpoints import Checkpoints
-from spin_train.commands import evaluate, export, predict
-from spin_train.experiment import make_experiment
-from spin_train.main import main
-from spin_train.run_files import read_run
+from spin_train.cli import evaluate, export, predict
+from spin_train.cli.train import main
+from spin_train.training.setup import make_setup
+from spin_train.workdir.checkpoints import Checkpoints
+from spin_train.workdir.identity import read_run
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def weights(run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def digits(run):
-    source = make_experiment(read_run(run).config).dataset.splits["test"]
+    source = make_setup(read_run(run).config).dataset.splits["test"]
     return spin_data.read_batch(source, np.arange(8))
 
 
@@ -154,15 +155,15 @@ def test_images_are_labelled_as_records_are(run, weights, digits, tmp_path, caps
 
 def test_fine_tuning_begins_with_the_weights(run, weights, tmp_path):
     config = read_run(run).config
-    experiment = make_experiment(config)
+    setup = make_setup(config)
     config.initial_weights = str(weights)
-    tuned = make_experiment(config)
+    tuned = make_setup(config)
     trained = spin_train.model_of_run(run)
-    jax.tree.map(np.testing.assert_array_equal, tuned.parts.params, trained.params)
-    jax.tree.map(np.testing.assert_array_equal, tuned.parts.batch_stats, trained.batch_stats)
-    assert not np.array_equal(
-        tuned.parts.params["head"]["kernel"], experiment.parts.params["head"]["kernel"]
-    )
+    start = tuned.model.variables
+    jax.tree.map(np.testing.assert_array_equal, start.params, trained.variables.params)
+    jax.tree.map(np.testing.assert_array_equal, start.batch_stats, trained.variables.batch_stats)
+    random = setup.model.variables
+    assert not np.array_equal(start.params["head"]["kernel"], random.params["head"]["kernel"])
 
     words = ["--workdir", str(tmp_path), "--config", str(tmp_path / "config.py")]
     (tmp_path / "config.py").write_text(
@@ -197,9 +198,10 @@ def test_fine_tuning_for_other_classes_begins_with_a_new_head(run, weights, tmp_
     config.dataset_options.update({"grayscale": True})
     spin_train.train(config, tmp_path / "tuned")
     said = capsys.readouterr().out
-    assert "note: begins with the weights of" in said
+    assert "note: training starts from the weights of" in said
     assert (
-        "but for these, which begin anew: params.head.bias has shape (3,), the file's (10,)" in said
+        "these arrays start from random values: params.head.bias has shape (3,), the file's (10,)"
+        in said
     )
 
 
@@ -229,10 +231,10 @@ def test_weights_of_another_model_are_refused(run, weights):
     config.initial_weights = str(weights)
     config.model_options.spins = (0,)
     with pytest.raises(spin_train.UserError, match=r"are of another model: .*tiny_classifier"):
-        make_experiment(config)
+        make_setup(config)
     config.initial_weights = str(weights) + ".gone"
     with pytest.raises(spin_train.UserError, match="initial_weights: no file of weights"):
-        make_experiment(config)
+        make_setup(config)
 
 
 def test_a_model_without_features_is_turned_all_the_same(config, tmp_path):
@@ -249,17 +251,16 @@ def test_a_planar_networks_layers_are_not_equivariant(run, digits):
     """What the measure is for: a network that knows nothing of the sphere has errors near 1."""
     from flax import nnx
 
-    import spin_registry as sr
-    from spin_train.analysis import TrainedModel, measure_rotations
-    from spin_train.model_state import split_model
+    from spin_train.analysis import measure_rotations
+    from spin_train.model.functional import functional_model
+    from spin_train.model.trained import TrainedModel
 
     spin = spin_train.model_of_run(run)
-    parts = split_model(
-        sr.get_model("tiny_cnn_classifier").create(
-            input=spin.input, output=spin.output, rngs=nnx.Rngs(0)
-        )
+    description = dataclasses.replace(
+        spin.description, model_name="tiny_cnn_classifier", model_options={}
     )
-    planar = TrainedModel(parts, parts.params, parts.batch_stats, spin.input, spin.output)
+    model = functional_model(description.create(nnx.Rngs(0)))
+    planar = TrainedModel(model, model.variables, description)
     source = spin_data.ArraySource(digits["input"], digits["label"])
     of_spin, of_planar = (measure_rotations(model, source, 8) for model in (spin, planar))
     assert max(of_spin.layer_errors.values()) < 0.5 < min(of_planar.layer_errors.values())

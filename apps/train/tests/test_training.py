@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import spin_train
-from spin_train import loop
-from spin_train.experiment import make_experiment
-from spin_train.metrics import read_metrics
-from spin_train.run_files import read_run
+from spin_train.training import loop
+from spin_train.training.setup import make_setup
+from spin_train.workdir.identity import read_run
+from spin_train.workdir.metric_files import read_metrics
 
 
 def test_a_run_leaves_everything(config, tmp_path, capsys):
@@ -93,8 +93,8 @@ def test_fields_of_several_spins_train(config, tmp_path):
 
 def test_checkpoints_hold_no_constants(config, tmp_path, final_state):
     spin_train.train(config, tmp_path)
-    experiment = make_experiment(config)
-    tables = jax.tree.leaves(experiment.parts.constants["others"])
+    setup = make_setup(config)
+    tables = jax.tree.leaves(setup.model.variables.constants["others"])
     assert any(table.shape == (8, 1, 1) for table in tables)
     saved = jax.tree.leaves(final_state(tmp_path))
     assert all(leaf.shape != (8, 1, 1) for leaf in saved)

@@ -18,9 +18,9 @@ import filelock
 import numpy as np
 import pytest
 
-from spherical_mnist.parts import Parts
 from spin_data import tfds_building
 from spin_data.tfds_building import verify
+from spin_data.tfds_building.checksums import write_checksums
 
 NUM_TRAIN, NUM_TEST = 9_000, 500
 
@@ -30,10 +30,10 @@ BUILD = textwrap.dedent(
 
     import numpy as np
 
-    import spherical_mnist.parts
+    import spherical_mnist.builder
     from spherical_mnist import SphericalMnist, loader
 
-    spherical_mnist.parts._EXAMPLES = 500
+    spherical_mnist.builder._CHUNK = 500
 
 
     class Small(SphericalMnist, skip_registration=True):
@@ -147,22 +147,19 @@ def test_a_build_leaves_the_dataset_and_nothing_else(built):
     )
 
 
-def test_killed_half_way_it_leaves_nothing_whole_and_goes_on_from_there(small, built, tmp_path):
+def test_killed_half_way_a_build_leaves_nothing_whole(small, built, tmp_path):
     process = start(small, tmp_path, SLOWLY="0.3")
     deadline = time.monotonic() + 120
-    parts = tmp_path / "small" / "canonical" / "parts.2.0.0"
-    while len(list(parts.glob("*.npz"))) < 6:
+    folder = tmp_path / "small" / "canonical"
+    while not list(folder.glob("incomplete.*")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    left = versions(tmp_path)
-    assert "2.0.0" not in left
-    assert any(name.startswith("incomplete.") for name in left)
-    whole = len(list(parts.glob("*.npz")))
+    assert "2.0.0" not in versions(tmp_path)
     found = finish(start(small, tmp_path))
-    assert found["PROJECTED"] == NUM_TRAIN + NUM_TEST - 500 * whole
+    assert found["PROJECTED"] == NUM_TRAIN + NUM_TEST
     assert versions(tmp_path) == ["2.0.0"]
     assert digests(found) == built.digests
 
@@ -189,7 +186,7 @@ def test_of_two_builders_at_once_one_builds(small, built, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX's")
 @pytest.mark.parametrize("largest", [1_000_000, 6_000_000])
 def test_a_full_disk_is_one_error_and_leaves_no_dataset(small, tmp_path, largest):
-    """No file may grow beyond a limit: the first fails a part, the second the record file."""
+    """No file may grow beyond a limit, which the record file reaches sooner or later."""
     limited = (
         "import resource, signal, runpy, sys\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -276,11 +273,10 @@ def test_a_file_cut_short_is_refused_when_opened(built, tmp_path):
 
 def test_what_a_broken_off_writing_of_checksums_leaves_is_no_file_of_the_dataset(tmp_path):
     (tmp_path / "a").write_text("content")
-    (tmp_path / "checksums.json.partial").write_text("{")
-    tfds_building._write_checksums(tmp_path)
+    (tmp_path / ".checksums.12345.partial.json").write_text("{")
+    write_checksums(tmp_path)
     assert sorted(json.loads((tmp_path / "checksums.json").read_text())) == ["a"]
     assert verify(tmp_path) == len("content")
-    assert not list(tmp_path.glob("*.partial"))
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
@@ -304,31 +300,6 @@ def test_a_whole_dataset_in_a_folder_that_cannot_be_written_opens(
     monkeypatch.setattr(filelock.FileLock, "acquire", refuses)
     with pytest.raises(OSError, match=r"cannot be built here \(.*\); .*TFDS_DATA_DIR"):
         open_it()
-
-
-def test_parts_are_those_of_these_images_and_are_whole(tmp_path):
-    made = []
-
-    def make(chunk):
-        made.append(chunk)
-        return np.arange(chunk.start, chunk.stop)
-
-    def all_of(key):
-        parts = Parts(tmp_path / "parts")
-        return np.concatenate([array for _, array in parts.each("train", 4500, make, key=key)])
-
-    np.testing.assert_array_equal(all_of(b"some images"), np.arange(4500))
-    assert len(made) == 3
-    all_of(b"some images")
-    assert len(made) == 3
-    all_of(b"other images")
-    assert len(made) == 6
-    for path in (tmp_path / "parts").iterdir():  # of the same length, with another content
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 0xFF
-        path.write_bytes(content)
-    np.testing.assert_array_equal(all_of(b"some images"), np.arange(4500))
-    assert len(made) == 9
 
 
 def test_an_emptied_folder_is_built_anew_and_half_a_one_is_named(small, built, tmp_path):
@@ -365,7 +336,7 @@ def test_an_input_that_may_not_be_read_is_no_matter_of_the_disk(
     def refuses(path, **options):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr("spherical_mnist.files.read_idx", refuses)
+    monkeypatch.setattr("spherical_mnist.mnist_files.read_idx", refuses)
     with pytest.raises(PermissionError, match=r"Permission denied: .*train-images") as raised:
         tfds_building.prepare(
             lambda: tiny_builder(

@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 
-from spherical_mnist import files, read_idx
+from spherical_mnist import mnist_files, read_idx
 
 IMAGES = "train-images-idx3-ubyte"
 LABELS = "train-labels-idx1-ubyte"
@@ -58,17 +58,17 @@ def check(mnist, parts):
 
 def test_a_named_folder_goes_before_the_environment(mnist, tmp_path, monkeypatch):
     monkeypatch.setenv("SPIN_MNIST_DIR", str(tmp_path))
-    check(mnist, files.read_mnist(mnist.folder, tmp_path, md5=mnist.md5, mirrors=()))
+    check(mnist, mnist_files.read_mnist(mnist.folder, tmp_path, md5=mnist.md5, mirrors=()))
     with pytest.raises(FileNotFoundError, match=f"{tmp_path}: neither {IMAGES} nor .*SPIN_MNIST"):
-        files.read_mnist(None, tmp_path, md5=mnist.md5, mirrors=())
+        mnist_files.read_mnist(None, tmp_path, md5=mnist.md5, mirrors=())
     monkeypatch.setenv("SPIN_MNIST_DIR", str(mnist.folder))
-    check(mnist, files.read_mnist(None, tmp_path, md5=mnist.md5, mirrors=()))
+    check(mnist, mnist_files.read_mnist(None, tmp_path, md5=mnist.md5, mirrors=()))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_other_digits_than_mnists_are_refused(mnist, tmp_path):
     with pytest.raises(ValueError, match=f"{IMAGES}.gz: the content's md5 is"):
-        files.read_mnist(mnist.folder, tmp_path)
+        mnist_files.read_mnist(mnist.folder, tmp_path)
 
 
 def test_images_and_labels_belong_together(mnist, tmp_path):
@@ -76,7 +76,7 @@ def test_images_and_labels_belong_together(mnist, tmp_path):
         other = "t10k-labels-idx1-ubyte" if name == LABELS else name
         shutil.copy(mnist.folder / f"{other}.gz", tmp_path / f"{name}.gz")
     with pytest.raises(ValueError, match="train files have 30 images but 7 labels"):
-        files.read_mnist(tmp_path, tmp_path, md5=dict.fromkeys(mnist.md5))
+        mnist_files.read_mnist(tmp_path, tmp_path, md5=dict.fromkeys(mnist.md5))
 
 
 def test_labels_out_of_range_are_named(mnist, tmp_path):
@@ -89,7 +89,7 @@ def test_labels_out_of_range_are_named(mnist, tmp_path):
     with pytest.raises(
         ValueError, match=f"{name}.gz: label 12 at record 3, expected digits from 0"
     ):
-        files.read_mnist(tmp_path, tmp_path, md5=dict.fromkeys(mnist.md5))
+        mnist_files.read_mnist(tmp_path, tmp_path, md5=dict.fromkeys(mnist.md5))
 
 
 def test_downloads_from_the_first_mirror_that_has_it(mnist, tmp_path, monkeypatch):
@@ -99,23 +99,23 @@ def test_downloads_from_the_first_mirror_that_has_it(mnist, tmp_path, monkeypatc
     (broken / f"{IMAGES}.gz").write_bytes(b"Service unavailable")
     mirrors = (f"{broken.as_uri()}/", f"{mnist.folder.as_uri()}/")
     target = tmp_path / "downloads"
-    check(mnist, files.read_mnist(None, target, md5=mnist.md5, mirrors=mirrors))
+    check(mnist, mnist_files.read_mnist(None, target, md5=mnist.md5, mirrors=mirrors))
     kept = sorted(path.name for path in (target / "mnist").iterdir())
     assert kept == sorted(f"{name}.gz" for name in mnist.md5)
-    check(mnist, files.read_mnist(None, target, md5=mnist.md5, mirrors=()))
+    check(mnist, mnist_files.read_mnist(None, target, md5=mnist.md5, mirrors=()))
 
 
 def test_a_failed_download_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.delenv("SPIN_MNIST_DIR", raising=False)
     mirrors = (f"{(tmp_path / 'one').as_uri()}/", f"{(tmp_path / 'two').as_uri()}/")
     with pytest.raises(ConnectionError, match=f"{IMAGES}.gz .*one.*two.*set SPIN_MNIST_DIR to"):
-        files.read_mnist(None, tmp_path, mirrors=mirrors)
+        mnist_files.read_mnist(None, tmp_path, mirrors=mirrors)
     assert list((tmp_path / "mnist").iterdir()) == []
 
 
 @pytest.mark.skipif("SPIN_MNIST_DIR" not in os.environ, reason="SPIN_MNIST_DIR is unset")
 def test_the_real_files(tmp_path):
-    parts = files.read_mnist(None, tmp_path)
+    parts = mnist_files.read_mnist(None, tmp_path)
     assert {split: images.shape for split, (images, _) in parts.items()} == {
         "train": (60_000, 28, 28),
         "test": (10_000, 28, 28),

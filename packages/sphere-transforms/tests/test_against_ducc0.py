@@ -10,7 +10,7 @@ import scipy.special
 
 import sphere_transforms as st
 from sphere_transforms import grids
-from sphere_transforms.interchange import from_ducc0
+from sphere_transforms.fields import from_ducc0
 
 GEOMETRIES = {
     grids.EquiangularGrid: "CC",

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import sphere_transforms as st
-from sphere_transforms.axisymmetric import (
+from sphere_transforms.calculus import (
     convolve_axisymmetric,
     factors_of_coefficients,
     factors_of_profile,
     gaussian_beam,
+    gradient,
+    integrate,
 )
-from sphere_transforms.derivatives import gradient
-from sphere_transforms.statistics import integrate
 
 BAND_LIMIT = 8
 GRID = st.EquiangularGrid(2 * BAND_LIMIT)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import sphere_transforms as st
-from sphere_transforms.coefficients import (
+from sphere_transforms.fields import (
     change_band_limit,
     coefficient_mask,
     conjugate_coefficients,

@@ -125,8 +125,74 @@ def test_weights_and_areas_are_positive_and_sum_to_the_sphere_at_any_size(resolu
 
 
 @every_grid
-def test_grids_that_say_so_are_symmetric_about_the_equator_to_the_last_bit(grid):
-    assert (grid.colatitudes + grid.colatitudes[::-1] == np.pi).all() == grid.symmetric
+def test_grids_are_symmetric_about_the_equator_to_the_last_bit(grid):
+    asymmetric = isinstance(grid, grids.DriscollHealyGrid | grids.McEwenWiauxGrid)
+    assert (grid.colatitudes + grid.colatitudes[::-1] == np.pi).all() != asymmetric
+
+
+@every_grid
+def test_rings_hold_the_samples_one_after_another(grid):
+    theta, phi = (np.ravel(angles) for angles in grid.points)
+    assert grid.ring_lengths.sum() == theta.size
+    assert (np.diff(grid.ring_colatitudes) > 0).all()
+    starts = np.cumsum(grid.ring_lengths) - grid.ring_lengths
+    for start, length, colatitude, offset in zip(
+        starts, grid.ring_lengths, grid.ring_colatitudes, grid.ring_offsets, strict=True
+    ):
+        ring = slice(start, start + length)
+        assert (theta[ring] == colatitude).all()
+        expected = offset + 2 * np.pi * np.arange(length) / length
+        np.testing.assert_allclose(phi[ring], expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("grid", "coarse"),
+    [
+        (grids.EquiangularGrid(16), grids.EquiangularGrid(8)),
+        (grids.FejerGrid(4), grids.FejerGrid(2)),
+        (grids.DriscollHealyGrid(6), grids.DriscollHealyGrid(3)),
+        (grids.McEwenWiauxGrid(6), grids.McEwenWiauxGrid(3)),
+        (grids.GaussLegendreGrid(6), grids.GaussLegendreGrid(3)),
+        (grids.GaussLegendreGrid(6, 11), grids.GaussLegendreGrid(3, 6)),
+        (grids.HealpixGrid(4, 9), grids.HealpixGrid(2, 4)),
+        (grids.HealpixGrid(2, 1), grids.HealpixGrid(1, 1)),
+    ],
+    ids=repr,
+)
+def test_the_coarser_grid_has_half_the_resolution(grid, coarse):
+    assert grid.coarser() == coarse
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        (grids.EquiangularGrid(6), "multiple of 4 from 8"),
+        (grids.EquiangularGrid(4), "multiple of 4 from 8"),
+        (grids.FejerGrid(6), "multiple of 4 from 4"),
+        (grids.DriscollHealyGrid(3), "its band limit is odd"),
+        (grids.McEwenWiauxGrid(3), "its band limit is odd"),
+        (grids.GaussLegendreGrid(3), "its band limit is odd"),
+        (grids.HealpixGrid(3), "its nside is odd"),
+    ],
+    ids=repr,
+)
+def test_a_grid_that_cannot_be_halved_says_so(grid, message):
+    with pytest.raises(ValueError, match=message):
+        grid.coarser()
+
+
+@every_grid
+def test_unit_vectors_are_orthonormal_and_follow_the_coordinates(grid):
+    theta, phi = grid.points
+    frame = np.stack(st.unit_vectors(theta, phi), -2)
+    identity = np.broadcast_to(np.eye(3), frame.shape)
+    np.testing.assert_allclose(frame @ np.swapaxes(frame, -1, -2), identity, atol=1e-15)
+    step = 1e-6
+    moved = st.unit_vectors(theta + step, phi)[0] - frame[..., 0, :]
+    np.testing.assert_allclose(moved / step, frame[..., 1, :], atol=1e-6)
+    turned = st.unit_vectors(theta, phi + step)[0] - frame[..., 0, :]
+    expected = np.sin(theta)[..., None] * frame[..., 2, :]
+    np.testing.assert_allclose(turned / step, expected, atol=1e-6)
 
 
 @every_grid

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import sphere_transforms as st
-from sphere_transforms.coefficients import conjugate_coefficients
-from sphere_transforms.interchange import (
+from sphere_transforms.fields import (
+    conjugate_coefficients,
     from_ducc0,
     from_healpy,
     from_s2fft,

@@ -7,7 +7,10 @@ import pytest
 
 import sphere_transforms as st
 from sphere_transforms import grids
-from sphere_transforms.method import MemoryEstimate, choose_method
+from sphere_transforms.transform import (
+    MemoryEstimate,
+    choose_method,
+)
 
 GRIDS = {
     "EquiangularGrid": lambda band_limit: grids.EquiangularGrid(2 * band_limit),
@@ -131,7 +134,8 @@ def test_what_does_not_fit_is_refused(resolution, options, message):
 @pytest.mark.parametrize("name", GRIDS)
 def test_the_estimate_of_tables_is_their_size(name):
     transform = st.SpinTransform(GRIDS[name](66), (0, 1), method="tables")
-    blocks = [tables["functions"] for pair in transform._latitude.values() for tables in pair]
+    pairs = transform._spin_tables.values()
+    blocks = [tables.legendre.functions for pair in pairs for tables in pair]
     distinct = {id(block): block.nbytes for block in jax.tree.leaves(blocks)}
     assert transform.memory.tables == sum(distinct.values())
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import sphere_transforms as st
-from sphere_transforms.statistics import power_spectrum
+from sphere_transforms.calculus import power_spectrum
 
 
 def test_a_power_spectrum_is_the_variance_of_each_degree():

@@ -7,7 +7,7 @@ import pytest
 
 import sphere_transforms as st
 from sphere_transforms import grids
-from sphere_transforms.real_basis import RealBasisTransform
+from sphere_transforms.transform import RealBasisTransform
 
 
 def parts_of(field):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import sphere_transforms as st
-from sphere_transforms.coefficients import change_band_limit
+from sphere_transforms.fields import change_band_limit
 from sphere_transforms.grids import FejerGrid, GaussLegendreGrid, HealpixGrid
-from sphere_transforms.resample import resample
+from sphere_transforms.transform import resample
 
 COARSE, FINE = st.EquiangularGrid(16), FejerGrid(24)
 

@@ -10,7 +10,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import sphere_transforms as st
 from sphere_transforms import grids
-from sphere_transforms.sharded_orders import (
+from sphere_transforms.transform import (
     coefficients_from_orders,
     forward_by_orders,
     inverse_by_orders,

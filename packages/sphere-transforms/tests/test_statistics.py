@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 
 import sphere_transforms as st
+from sphere_transforms.calculus import (
+    inner_product,
+    integrate,
+    mean,
+    power_spectrum,
+)
 from sphere_transforms.grids import HealpixGrid
-from sphere_transforms.statistics import inner_product, integrate, mean, power_spectrum
 
 GRID = st.EquiangularGrid(16)
 

@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 
 import sphere_transforms as st
-from sphere_transforms.coefficients import conjugate_coefficients
-from sphere_transforms.derivatives import curl, divergence, gradient, laplacian, rotated_gradient
-from sphere_transforms.statistics import inner_product, integrate
-from sphere_transforms.vector_fields import spin_to_vector, vector_to_spin
+from sphere_transforms.calculus import (
+    curl,
+    divergence,
+    gradient,
+    inner_product,
+    integrate,
+    laplacian,
+    rotated_gradient,
+)
+from sphere_transforms.fields import (
+    conjugate_coefficients,
+    spin_to_vector,
+    vector_to_spin,
+)
 
 BAND_LIMIT = 8
 GRID = st.EquiangularGrid(2 * BAND_LIMIT)

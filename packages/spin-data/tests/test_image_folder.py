@@ -15,7 +15,7 @@ from spin_data import (
     sample_panorama,
     training_iterator,
 )
-from spin_data.own_data.division import split_of
+from spin_data.user_files.split_by_hash import split_of
 
 RNG = np.random.default_rng(0)
 

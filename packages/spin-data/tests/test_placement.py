@@ -14,11 +14,11 @@ from spin_data import (
     encode_complex,
     place_source,
     place_splits,
-    placement,
     read_batch,
     source_bytes,
     training_iterator,
 )
+from spin_data.sources import placement
 from spin_registry import ClassSpec, FieldSpec
 
 RNG = np.random.default_rng(0)

@@ -181,7 +181,7 @@ def test_what_the_compiled_gradient_turns_round():
 
     def loss(parameters, rest, packed):
         block = nnx.merge(graph, parameters, rest, copy=True)
-        result = sl.fused_block(block, packed, train=True)
+        result = block.on_packed(packed, train=True)
         return sum(jnp.sum(part**2) for parts in result.values() for part in parts)
 
     part = jnp.ones((*GRID.shape, batch, channels))

@@ -13,6 +13,10 @@ def register_models():
 @sr.hookimpl
 def register_datasets():
     return (sr.DatasetEntry("good_data", "data:load"),)
+
+@sr.hookimpl
+def register_grids():
+    return [sr.GridEntry("good_grid", "grids:Grid", "A grid")]
 """
 
 
@@ -23,15 +27,17 @@ def models(*names):
 
 def test_nothing_installed(site):
     registry = site.discover()
-    assert registry.models.names() == registry.datasets.names() == registry.broken == ()
+    assert registry.models.names() == registry.datasets.names() == registry.grids.names() == ()
+    assert registry.broken == ()
 
 
-def test_a_plugin_registers_models_and_datasets(site):
+def test_a_plugin_registers_models_datasets_and_grids(site):
     site.plugin("good", GOOD, version="2.1")
     registry = site.discover()
     assert registry.models.names() == ("good_net",)
     assert registry.models.get("good_net").options == {"depth": 4}
     assert registry.datasets.get("good_data").loader == "data:load"
+    assert registry.grids.get("good_grid").factory == "grids:Grid"
     assert str(registry.models.registrations[0].plugin) == "plugin 'good' of good-dist 2.1"
 
 
@@ -39,6 +45,13 @@ def test_one_hook_is_enough_and_names_are_sorted(site):
     site.plugin("one", models("zebra", "aardvark"))
     site.plugin("two", models("mule"))
     assert site.discover().models.names() == ("aardvark", "mule", "zebra")
+
+
+def test_a_plugin_may_register_grids_alone(site):
+    site.plugin("one", "@sr.hookimpl\ndef register_grids(): return [sr.GridEntry('g', 'a:b')]")
+    registry = site.discover()
+    assert registry.grids.names() == ("g",)
+    assert registry.models.names() == registry.datasets.names() == registry.broken == ()
 
 
 def test_other_groups_are_not_asked_for(site):
@@ -101,7 +114,8 @@ BROKEN = {
     ),
     "forgets the marker": (
         "def register_models(): return []",
-        "TypeError: 'bad' implements neither register_models nor register_datasets; mark one",
+        "TypeError: 'bad' implements none of register_models, register_datasets, register_grids; "
+        "mark one with @spin_registry.hookimpl",
     ),
     "forgets to return": (
         "@sr.hookimpl\ndef register_models(): pass",
@@ -119,6 +133,10 @@ BROKEN = {
         "@sr.hookimpl\ndef register_datasets(): return [sr.ModelEntry('n', 'a:b')]",
         "register_datasets must return a list of DatasetEntry, not ModelEntry(",
     ),
+    "returns the class of a grid": (
+        "class Grid: pass\n@sr.hookimpl\ndef register_grids(): return [Grid]",
+        "TypeError: register_grids must return a list of GridEntry, not <class 'bad.Grid'>",
+    ),
     "writes an entry wrongly": (
         "@sr.hookimpl\ndef register_models(): return [sr.ModelEntry('n', 'a.b')]",
         "ValueError: ModelEntry 'n': factory must be a string 'module:attribute'",
@@ -126,6 +144,12 @@ BROKEN = {
     "fails after its models": (
         "@sr.hookimpl\ndef register_models(): return [sr.ModelEntry('half', 'a:b')]\n"
         "@sr.hookimpl\ndef register_datasets(): raise ValueError('no')",
+        "ValueError: no",
+    ),
+    "fails after its models and datasets": (
+        "@sr.hookimpl\ndef register_models(): return [sr.ModelEntry('half', 'a:b')]\n"
+        "@sr.hookimpl\ndef register_datasets(): return [sr.DatasetEntry('half', 'a:b')]\n"
+        "@sr.hookimpl\ndef register_grids(): raise ValueError('no')",
         "ValueError: no",
     ),
     "wraps a hook": (
@@ -144,6 +168,7 @@ def test_a_plugin_that_is_broken_harms_no_other(site, case):
     registry = site.discover()
     assert registry.models.names() == ("good_net", "other_net")
     assert registry.datasets.names() == ("good_data",)
+    assert registry.grids.names() == ("good_grid",)
     (broken,) = registry.broken
     assert (broken.name, broken.distribution, broken.version) == ("bad", "bad-dist", "0.3")
     assert isinstance(broken.error, BaseException)
@@ -188,12 +213,23 @@ def test_one_plugin_registers_one_name_twice(site):
         catalogue.get("twin")
 
 
-def test_a_model_and_a_dataset_may_have_one_name(site):
+def test_two_plugins_register_one_grid(site):
+    for name in ("one", "two"):
+        site.plugin(
+            name, "@sr.hookimpl\ndef register_grids(): return [sr.GridEntry('same', 'a:b')]"
+        )
+    with pytest.raises(sr.NameConflictError, match=r"^grid 'same' is registered more than once"):
+        site.discover().grids.get("same")
+
+
+def test_a_model_a_dataset_and_a_grid_may_have_one_name(site):
     site.plugin(
         "one",
         models("same")
-        + "@sr.hookimpl\ndef register_datasets(): return [sr.DatasetEntry('same', 'a:b')]",
+        + "@sr.hookimpl\ndef register_datasets(): return [sr.DatasetEntry('same', 'a:b')]\n"
+        + "@sr.hookimpl\ndef register_grids(): return [sr.GridEntry('same', 'c:d')]",
     )
     registry = site.discover()
     assert registry.models.get("same").factory == "nets:net"
     assert registry.datasets.get("same").loader == "a:b"
+    assert registry.grids.get("same").factory == "c:d"

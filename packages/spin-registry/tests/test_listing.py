@@ -16,6 +16,10 @@ YOURS = """
 @sr.hookimpl
 def register_models():
     return [sr.ModelEntry("shared", "nets:net", options={"dtype": float})]
+
+@sr.hookimpl
+def register_grids():
+    return [sr.GridEntry("YourGrid", "grids:Grid", "A grid of yours")]
 """
 
 
@@ -38,6 +42,9 @@ def test_table(full, capsys):
         "DATASET  DISTRIBUTION  SUMMARY  OPTIONS\n"
         "(none is registered)\n"
         "\n"
+        "GRID      DISTRIBUTION    SUMMARY          OPTIONS\n"
+        "YourGrid  yours-dist 1.0  A grid of yours  -\n"
+        "\n"
         "Registered more than once, and refused:\n"
         "  model shared: mine-dist 1.5, yours-dist 1.0\n"
         "\n"
@@ -54,6 +61,13 @@ def test_nothing_is_said_of_what_is_not_broken(site, capsys):
     assert "failed" not in output
 
 
+def test_a_conflict_between_grids_is_listed(site, capsys):
+    site.plugin("yours", YOURS)
+    site.plugin("theirs", YOURS)
+    main([])
+    assert "  grid YourGrid: theirs-dist 1.0, yours-dist 1.0\n" in capsys.readouterr().out
+
+
 def test_json(full, capsys):
     assert main(["--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -67,6 +81,17 @@ def test_json(full, capsys):
         "factory": "nets:net",
     }
     assert found["datasets"] == []
+    assert found["grids"] == [
+        {
+            "name": "YourGrid",
+            "plugin": "yours",
+            "distribution": "yours-dist",
+            "version": "1.0",
+            "summary": "A grid of yours",
+            "options": {},
+            "factory": "grids:Grid",
+        }
+    ]
     (conflict,) = found["conflicts"]
     assert (conflict["kind"], conflict["name"]) == ("model", "shared")
     assert [plugin["distribution"] for plugin in conflict["plugins"]] == ["mine-dist", "yours-dist"]

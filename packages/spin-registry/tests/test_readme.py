@@ -32,10 +32,11 @@ def test_the_example_runs_with_the_plugin_of_the_readme(site):
     assert sr.broken_plugins() == ()
     assert names["model"] == {"spins": (0,), "classes": 2, "depth": 6}
     assert len(names["data"].splits["train"]) == 3
+    assert names["description"] == {"kind": "MyGrid", "resolution": 16}
 
 
 def test_there_are_hooks():
-    assert set(public_hooks()) == {"register_models", "register_datasets"}
+    assert set(public_hooks()) == {"register_models", "register_datasets", "register_grids"}
 
 
 @pytest.mark.parametrize("hook", public_hooks())

@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from spin_train.configuration import load_config as load_config
     from spin_train.configuration import preset_names as preset_names
     from spin_train.errors import UserError as UserError
-    from spin_train.evaluation import evaluate as evaluate
-    from spin_train.interruption import Interrupted as Interrupted
-    from spin_train.prediction import Prediction as Prediction
-    from spin_train.prediction import model_of_run as model_of_run
-    from spin_train.prediction import model_of_weights as model_of_weights
-    from spin_train.prediction import predict as predict
-    from spin_train.training import train as train
-    from spin_train.weights_export import export as export
+    from spin_train.inference.prediction import Prediction as Prediction
+    from spin_train.inference.prediction import model_of_run as model_of_run
+    from spin_train.inference.prediction import model_of_weights as model_of_weights
+    from spin_train.inference.prediction import predict as predict
+    from spin_train.inference.weights_export import export as export
+    from spin_train.training.evaluation import evaluate as evaluate
+    from spin_train.training.interruption import Interrupted as Interrupted
+    from spin_train.training.run import train as train
 
 _HOMES = {
-    "Interrupted": "spin_train.interruption",
-    "Prediction": "spin_train.prediction",
+    "Interrupted": "spin_train.training.interruption",
+    "Prediction": "spin_train.inference.prediction",
     "UserError": "spin_train.errors",
-    "evaluate": "spin_train.evaluation",
-    "export": "spin_train.weights_export",
+    "evaluate": "spin_train.training.evaluation",
+    "export": "spin_train.inference.weights_export",
     "load_config": "spin_train.configuration",
-    "model_of_run": "spin_train.prediction",
-    "model_of_weights": "spin_train.prediction",
-    "predict": "spin_train.prediction",
+    "model_of_run": "spin_train.inference.prediction",
+    "model_of_weights": "spin_train.inference.prediction",
+    "predict": "spin_train.inference.prediction",
     "preset_names": "spin_train.configuration",
-    "train": "spin_train.training",
+    "train": "spin_train.training.run",
 }
 
 __all__ = [

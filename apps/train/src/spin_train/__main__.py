@@ -2,7 +2,7 @@
 
 import sys
 
-from spin_train.main import main
+from spin_train.cli.train import main
 
 if __name__ == "__main__":
     sys.exit(main())

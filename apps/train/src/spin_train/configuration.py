@@ -11,10 +11,8 @@ import ml_collections
 
 from spin_train import configs
 from spin_train.configs import default
+from spin_train.configuration_keys import KEYS, OPEN_KEYS, Key
 from spin_train.errors import ConfigurationError, nearest
-
-# Keys whose own keys are a plugin's business: the registry checks them.
-OPEN_KEYS = ("model_options", "dataset_options")
 
 
 def preset_names() -> tuple[str, ...]:
@@ -140,59 +138,36 @@ def _checked(key: str, value: Any, expected: type) -> Any:
 
 
 def _check_ranges(config: ml_collections.ConfigDict) -> None:
-    schedules = ("cosine", "constant")
-    if config.learning_rate_schedule not in schedules:
-        raise ConfigurationError(
-            f"learning_rate_schedule is one of {', '.join(schedules)}, "
-            f"not {config.learning_rate_schedule!r}"
-            f"{nearest(config.learning_rate_schedule, schedules)}"
-        )
-    placements = ("auto", "disk", "memory", "device")
-    if config.data_placement not in placements:
-        raise ConfigurationError(
-            f"data_placement is one of {', '.join(placements)}, not {config.data_placement!r}"
-            f"{nearest(config.data_placement, placements)}"
-        )
+    for key in KEYS:
+        _check_range(key, config[key.name])
     if config.data_workers and config.data_placement == "memory":
         raise ConfigurationError(
             "data_workers read records from where they are, each its own; with data_placement "
             "'memory' each would hold them all: choose 'auto' or 'disk', or data_workers 0"
         )
-    positive = (
-        "num_epochs",
-        "per_device_batch_size",
-        "gradient_accumulation_steps",
-        "log_loss_every_steps",
-        "eval_every_steps",
-        "checkpoint_every_steps",
-    )
-    for key in positive:
-        if config[key] < 1:
-            raise ConfigurationError(f"{key} must be at least 1, got {config[key]}")
-    for key in ("num_train_steps", "num_eval_steps"):
-        if config[key] < 1 and config[key] != -1:
-            raise ConfigurationError(f"{key} must be -1 or at least 1, got {config[key]}")
-    for key in (
-        "learning_rate",
-        "weight_decay",
-        "warmup_epochs",
-        "seed",
-        "data_threads",
-        "data_workers",
-        "gradient_clip_norm",
-        "report_examples",
-    ):
-        if not config[key] >= 0:  # so that nan is refused, too
-            raise ConfigurationError(f"{key} must be 0 or more, got {config[key]}")
     if config.per_device_batch_size % config.gradient_accumulation_steps:
         raise ConfigurationError(
             f"gradient_accumulation_steps is {config.gradient_accumulation_steps}, which does not "
-            f"divide per_device_batch_size, {config.per_device_batch_size}: the parts of a batch "
-            "must be of one size"
+            f"divide per_device_batch_size, {config.per_device_batch_size}: microbatches must be "
+            "of one size"
         )
     profiled_steps(config)
     if config.seed >= 2**32:
         raise ConfigurationError(f"seed must be below 2**32, got {config.seed}")
-    for key in ("model_name", "dataset"):
-        if not config[key]:
-            raise ConfigurationError(f"{key} must name one; `spin-list` shows what there is")
+    for name in ("model_name", "dataset"):
+        if not config[name]:
+            raise ConfigurationError(f"{name} must name one; `spin-list` shows what there is")
+
+
+def _check_range(key: Key, value: Any) -> None:
+    if key.choices and value not in key.choices:
+        raise ConfigurationError(
+            f"{key.name} is one of {', '.join(key.choices)}, not {value!r}"
+            f"{nearest(value, key.choices)}"
+        )
+    if key.least is None or (key.or_minus_one and value == -1):
+        return
+    if not value >= key.least:  # so that nan is refused, too
+        allowed = f"{key.least} or more" if key.least == 0 else f"at least {key.least}"
+        alternative = "-1 or " if key.or_minus_one else ""
+        raise ConfigurationError(f"{key.name} must be {alternative}{allowed}, got {value}")

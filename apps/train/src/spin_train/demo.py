@@ -14,12 +14,12 @@ from pathlib import Path
 
 import ml_collections
 
+from spin_train.cli.train import fail
 from spin_train.configuration import load_config
 from spin_train.errors import UserError
-from spin_train.interruption import Interrupted
-from spin_train.main import fail
-from spin_train.run_files import CONFIG_FILE
-from spin_train.training import REPORT_FILE, train
+from spin_train.training.interruption import Interrupted
+from spin_train.training.run import REPORT_FILE, train
+from spin_train.workdir.identity import CONFIG_FILE
 
 LEAST_ACCURACY = 0.95
 

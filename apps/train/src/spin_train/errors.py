@@ -1,15 +1,17 @@
-"""Errors that a user's input causes: the command line shows one line, and no traceback."""
+"""Errors that a user's input causes: the command line shows one line and no traceback."""
 
 import contextlib
 import difflib
-from collections.abc import Generator, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import spin_registry
 
 _Batch = TypeVar("_Batch")
 
 
 class UserError(ValueError):
-    """What was asked for cannot be done as asked; the message says why, in one line."""
+    """A request that cannot be carried out; the message says why, in one line."""
 
 
 class ConfigurationError(UserError):
@@ -39,8 +41,8 @@ def as_user_error(kind: type[UserError], subject: str, *causes: type[Exception])
     Args:
       kind: the error to raise instead.
       subject: what was being attempted; it opens the message.
-      *causes: the exception types that the user's input is to blame for. Others pass unchanged:
-        they are defects, and a defect needs its traceback.
+      *causes: the exception types that the user's input causes. Others pass unchanged: they are
+        defects, and a defect needs its traceback.
 
     Raises:
       UserError: of type `kind`, with the cause's message on one line.
@@ -55,8 +57,17 @@ def as_user_error(kind: type[UserError], subject: str, *causes: type[Exception])
         raise kind(f"{subject}: {' '.join(text.split()) or type(error).__name__}") from error
 
 
-def reading(subject: str, batches: Iterable[_Batch]) -> Generator[_Batch, None, None]:
-    """Iterates over batches; what is wrong with a record becomes a `DatasetError`."""
+def plugin_errors(options: Mapping[str, Any]) -> tuple[type[Exception], ...]:
+    """Returns what a plugin's code raises for bad names, files and options.
+
+    All else is a defect. A `TypeError` may be an option's: it is the user's if there are any.
+    """
+    causes = (spin_registry.RegistryError, ValueError, OSError)
+    return (*causes, TypeError) if options else causes
+
+
+def dataset_errors(subject: str, batches: Iterable[_Batch]) -> Generator[_Batch, None, None]:
+    """Iterates over batches; an error of a record becomes a `DatasetError`."""
     with as_user_error(DatasetError, subject, ValueError, OSError):
         yield from batches
 

@@ -16,7 +16,7 @@ def load(
     data_dir: str | os.PathLike[str] | None = None,
     mnist_dir: str | os.PathLike[str] | None = None,
 ) -> Dataset:
-    """Loads spherical MNIST, and builds it at the first time, which takes a minute.
+    """Loads spherical MNIST, and builds it on first use, which takes less than a minute.
 
     Args:
         config: "canonical", all digits around the south pole; "rotated", each turned by a random
@@ -58,7 +58,6 @@ def load(
 
     sources = prepare(make_builder)
     builder = make_builder()
-    builder.remove_parts()
     return Dataset(
         FieldSpec(builder.GRID, {builder.spin: 1}),
         ClassSpec(10),

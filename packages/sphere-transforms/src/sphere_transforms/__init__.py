@@ -1,23 +1,39 @@
-"""Spin-weighted spherical harmonic transforms in JAX: fast, differentiable, right to rounding."""
+"""Fast, differentiable spin-weighted spherical harmonic transforms in JAX."""
 
-from sphere_transforms.axisymmetric import (
+from sphere_transforms.calculus import (
     convolve_axisymmetric,
+    curl,
+    divergence,
     factors_of_coefficients,
     factors_of_profile,
     gaussian_beam,
-)
-from sphere_transforms.coefficients import change_band_limit, conjugate_coefficients
-from sphere_transforms.derivatives import (
-    curl,
-    divergence,
     gradient,
+    inner_product,
+    integrate,
     laplacian,
     lower_spin,
+    mean,
+    power_spectrum,
     raise_spin,
     rotated_gradient,
 )
-from sphere_transforms.double_precision import check_x64
-from sphere_transforms.fields import Coefficients, Field, stack, unstack
+from sphere_transforms.fields import (
+    Coefficients,
+    Field,
+    change_band_limit,
+    conjugate_coefficients,
+    from_ducc0,
+    from_healpy,
+    from_s2fft,
+    random_coefficients,
+    spin_to_vector,
+    stack,
+    to_ducc0,
+    to_healpy,
+    to_s2fft,
+    unstack,
+    vector_to_spin,
+)
 from sphere_transforms.grids import (
     ColatitudeQuadrature,
     DriscollHealyGrid,
@@ -27,38 +43,35 @@ from sphere_transforms.grids import (
     Grid,
     HealpixGrid,
     McEwenWiauxGrid,
+    RingGrid,
     describe_grid,
     grid_from_description,
+    unit_vectors,
 )
-from sphere_transforms.harmonics import spin_spherical_harmonics
-from sphere_transforms.interchange import (
-    from_ducc0,
-    from_healpy,
-    from_s2fft,
-    to_ducc0,
-    to_healpy,
-    to_s2fft,
+from sphere_transforms.harmonics import (
+    spin_spherical_harmonics,
+    wigner_d,
+    wigner_d_planes,
 )
-from sphere_transforms.method import MemoryEstimate, estimate_memory
-from sphere_transforms.random_fields import random_coefficients
-from sphere_transforms.resample import resample
-from sphere_transforms.rotations import (
+from sphere_transforms.jax_extensions import check_x64
+from sphere_transforms.rotation import (
     EulerAngles,
     random_euler_angles,
     rotate_coefficients,
     rotate_field,
     rotation_matrix,
 )
-from sphere_transforms.sharded_orders import (
+from sphere_transforms.transform import (
+    MemoryEstimate,
+    RealBasisTransform,
+    SpinTransform,
     coefficients_from_orders,
+    estimate_memory,
     forward_by_orders,
     inverse_by_orders,
     orders_from_coefficients,
+    resample,
 )
-from sphere_transforms.statistics import inner_product, integrate, mean, power_spectrum
-from sphere_transforms.transform import SpinTransform
-from sphere_transforms.vector_fields import spin_to_vector, vector_to_spin
-from sphere_transforms.wigner import wigner_d, wigner_d_planes
 
 __all__ = [
     "Coefficients",
@@ -73,6 +86,8 @@ __all__ = [
     "HealpixGrid",
     "McEwenWiauxGrid",
     "MemoryEstimate",
+    "RealBasisTransform",
+    "RingGrid",
     "SpinTransform",
     "change_band_limit",
     "check_x64",
@@ -114,6 +129,7 @@ __all__ = [
     "to_ducc0",
     "to_healpy",
     "to_s2fft",
+    "unit_vectors",
     "unstack",
     "vector_to_spin",
     "wigner_d",

@@ -1,43 +1,80 @@
 """Datasets of spherical fields: the protocol, image-to-sphere projection, and the input pipeline.
 
-Names load on first use, so that listing plugins imports neither grain nor JAX.
+Names load on first use. Listing plugins therefore imports neither grain nor JAX.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spin_data.atomic_files import replaced_file
+    from spin_data.checks import check_dataset
     from spin_data.dataset import (
-        ArraySource,
         Batch,
-        ConcatenatedSource,
         Dataset,
-        IndexSource,
         RandomAccessSource,
         Record,
-        check_dataset,
-        read_batch,
         spin_name,
         spin_weight,
     )
-    from spin_data.encoding import decode_fields, encode_complex
-    from spin_data.own_data.field_files import write_fields
-    from spin_data.own_data.image_file import read_image, read_panorama
-    from spin_data.own_data.panorama import sample_panorama
+    from spin_data.encoding import decode_fields, encode_complex, read_fields
     from spin_data.pipeline import evaluation_batches, training_iterator
-    from spin_data.placement import (
+    from spin_data.projection.panorama import sample_panorama
+    from spin_data.projection.rotated_grid import sample_scalar, sample_vector
+    from spin_data.projection.stereographic import (
+        project_as_published,
+        project_gradients,
+        project_images,
+    )
+    from spin_data.sample_sheet import brightest_direction, draw_samples, one_map
+    from spin_data.sources.array import ArraySource
+    from spin_data.sources.batches import read_batch
+    from spin_data.sources.concatenated import ConcatenatedSource
+    from spin_data.sources.index import IndexSource
+    from spin_data.sources.placement import (
         InMemorySource,
         place_source,
         place_splits,
         source_bytes,
     )
-    from spin_data.projection import (
-        project_as_published,
-        project_gradients,
-        project_images,
-    )
-    from spin_data.sample_sheet import brightest_direction, draw_samples
-    from spin_data.turned_grid import sample_scalar, sample_vector
+    from spin_data.user_files.field_files import write_fields
+    from spin_data.user_files.image_file import read_image, read_panorama
+
+_MODULES = {
+    "ArraySource": "sources.array",
+    "Batch": "dataset",
+    "ConcatenatedSource": "sources.concatenated",
+    "Dataset": "dataset",
+    "InMemorySource": "sources.placement",
+    "IndexSource": "sources.index",
+    "RandomAccessSource": "dataset",
+    "Record": "dataset",
+    "brightest_direction": "sample_sheet",
+    "check_dataset": "checks",
+    "decode_fields": "encoding",
+    "draw_samples": "sample_sheet",
+    "encode_complex": "encoding",
+    "evaluation_batches": "pipeline",
+    "one_map": "sample_sheet",
+    "place_source": "sources.placement",
+    "place_splits": "sources.placement",
+    "project_as_published": "projection.stereographic",
+    "project_gradients": "projection.stereographic",
+    "project_images": "projection.stereographic",
+    "read_batch": "sources.batches",
+    "read_fields": "encoding",
+    "read_image": "user_files.image_file",
+    "read_panorama": "user_files.image_file",
+    "replaced_file": "atomic_files",
+    "sample_panorama": "projection.panorama",
+    "sample_scalar": "projection.rotated_grid",
+    "sample_vector": "projection.rotated_grid",
+    "source_bytes": "sources.placement",
+    "spin_name": "dataset",
+    "spin_weight": "dataset",
+    "training_iterator": "pipeline",
+    "write_fields": "user_files.field_files",
+}
 
 __all__ = [
     "ArraySource",
@@ -54,14 +91,17 @@ __all__ = [
     "draw_samples",
     "encode_complex",
     "evaluation_batches",
+    "one_map",
     "place_source",
     "place_splits",
     "project_as_published",
     "project_gradients",
     "project_images",
     "read_batch",
+    "read_fields",
     "read_image",
     "read_panorama",
+    "replaced_file",
     "sample_panorama",
     "sample_scalar",
     "sample_vector",
@@ -72,34 +112,11 @@ __all__ = [
     "write_fields",
 ]
 
-_ELSEWHERE = {
-    "brightest_direction": "sample_sheet",
-    "write_fields": "own_data.field_files",
-    "InMemorySource": "placement",
-    "decode_fields": "encoding",
-    "draw_samples": "sample_sheet",
-    "encode_complex": "encoding",
-    "place_source": "placement",
-    "place_splits": "placement",
-    "source_bytes": "placement",
-    "evaluation_batches": "pipeline",
-    "training_iterator": "pipeline",
-    "project_as_published": "projection",
-    "project_gradients": "projection",
-    "project_images": "projection",
-    "read_image": "own_data.image_file",
-    "read_panorama": "own_data.image_file",
-    "sample_panorama": "own_data.panorama",
-    "sample_scalar": "turned_grid",
-    "sample_vector": "turned_grid",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_ELSEWHERE.get(name, 'dataset')}")
-    return getattr(module, name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""The command `spin-data`: build a dataset, list what there is, and look at samples."""
+"""The command `spin-data`: builds a dataset, lists the datasets, or draws samples."""
 
 import argparse
 import ast
@@ -22,14 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command.
 
     Args:
-        arguments: the words after the command's name; None takes the process's own.
+        arguments: command-line arguments; None for those of the process.
 
     Returns:
-        The exit status: 0, or 2 after an error of the user's, which is one line on stderr.
+        The exit status: 0, or 2 after a user error, which is printed as one line on stderr.
     """
     parser = _parser()
     parsed, others = parser.parse_known_args(arguments)
-    # argparse takes options of the loader in one place only, not before and after a flag.
+    # argparse accepts the loader's options in one place only, not both before and after a flag.
     if others and (parsed.run is _list or any(word.startswith("-") for word in others)):
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
@@ -43,10 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _build(parsed: argparse.Namespace) -> None:
-    """Loads the dataset, which builds it where it is not there, then reads every file of it."""
-    from spin_data.dataset import check_dataset
-    from spin_data.placement import source_bytes
-    from spin_data.tfds_building import CHECKSUMS, verify
+    """Loads the dataset, which builds it if necessary, and verifies all its files."""
+    from spin_data.checks import check_dataset
+    from spin_data.sources.placement import source_bytes
+    from spin_data.tfds_building import has_checksums, verify
 
     dataset = _load(parsed)
     check_dataset(dataset)
@@ -56,14 +56,14 @@ def _build(parsed: argparse.Namespace) -> None:
     folder = getattr(dataset, "folder", None)
     if folder is None:
         return
-    if not (Path(folder) / CHECKSUMS).is_file():
-        print(f"{folder}: built without checksums, and not to be written to: not verified")
+    if not has_checksums(folder):
+        print(f"{folder}: not verified, because it has no checksums and is read-only")
         return
     print(f"{folder}: {verify(folder) / 1e6:.1f} MB, every file as it was built")
 
 
 def _list(parsed: argparse.Namespace) -> None:
-    """Prints the names of the datasets, and what each is."""
+    """Prints the names and summaries of the datasets."""
     rows = []
     for name in spin_registry.dataset_names():
         try:
@@ -80,7 +80,7 @@ def _list(parsed: argparse.Namespace) -> None:
 
 
 def _show(parsed: argparse.Namespace) -> None:
-    """Draws a sheet of samples into a PNG."""
+    """Draws a sheet of samples and saves it as an image file."""
     from spin_data.sample_sheet import draw_samples
 
     dataset = _load(parsed)
@@ -109,15 +109,15 @@ def _option(word: str) -> tuple[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="spin-data", description="Build, list and look at datasets on the sphere."
+        prog="spin-data", description="Build, list and draw datasets on the sphere."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     build = commands.add_parser(
         "build",
-        help="build a dataset where it is not there yet, and verify what was built",
-        description="Builds a dataset where it is not there yet, and compares every file's "
-        "checksum. A build that was broken off goes on where it stopped; a second one at the same "
-        "time waits for the first.",
+        help="build a dataset if it does not exist yet, and verify its files",
+        description="Builds a dataset if it does not exist yet, and verifies the checksum of every "
+        "file. A dataset is either complete or absent: an interrupted build starts again from the "
+        "beginning. A second build at the same time waits for the first.",
     )
     build.set_defaults(run=_build)
     listing = commands.add_parser("list", help="list the registered datasets")
@@ -127,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--output", type=Path, help="a .png, .pdf or .svg; named after the dataset")
     show.add_argument("--split", default="train")
     show.add_argument("--count", type=int, default=6)
-    show.add_argument("--seed", type=int, default=0, help="another one shows other samples")
+    show.add_argument("--seed", type=int, default=0, help="selects the samples")
     for command in (build, show):
         command.add_argument("name", metavar="NAME", help="a registered name; see `spin-data list`")
         command.add_argument(
@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
             nargs="*",
             type=_option,
             metavar="OPTION=VALUE",
-            help="an option of the dataset's loader",
+            help="an option of the dataset's loader, for example resolution=32",
         )
     return parser
 

@@ -1,8 +1,9 @@
-"""Handwritten digits on the sphere: small, embedded, and ready in a second.
+"""A small dataset of handwritten digits on the sphere. Its data are part of the package.
 
-The 1,797 digits of 8x8 pixels that scikit-learn ships, from the test set of Alpaydin and Kaynak,
-"Optical Recognition of Handwritten Digits" (1998), UCI Machine Learning Repository,
-doi:10.24432/C50P49, CC BY 4.0. `tools/make_digits.py` wrote the data file.
+The source is the 1,797 digits of 8x8 pixels that scikit-learn includes. They are the test set of
+Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits" (1998), UCI Machine Learning
+Repository, doi:10.24432/C50P49, CC BY 4.0. `packages/spin-data/tools/make_digits.py` makes the
+data file.
 """
 
 import importlib.resources
@@ -10,8 +11,9 @@ import importlib.resources
 import numpy as np
 
 from sphere_transforms import EquiangularGrid, random_euler_angles
-from spin_data.dataset import ArraySource, Dataset
-from spin_data.projection import project_images
+from spin_data.dataset import Dataset
+from spin_data.projection.stereographic import project_images
+from spin_data.sources.array import ArraySource
 from spin_registry import ClassSpec, FieldSpec
 
 __all__ = ["load"]
@@ -24,23 +26,25 @@ def load(
 ) -> Dataset:
     """Projects the digits onto the sphere.
 
-    The originals are divided once and for all, classes alike: 1,297 for training, 200 for
-    validation, 300 for testing. No original is in two splits, in whatever rotation.
+    The division of the original digits is fixed: 1,297 for training, 200 for validation, 300 for
+    testing. The classes are about equally frequent in each split. All rotations of a digit are in
+    the same split.
 
     Args:
-        rotated: turn each digit by a uniformly random rotation, instead of leaving it around the
-            south pole.
-        resolution: of the equiangular grid.
-        rotations_per_digit: how often each training digit appears, each time turned differently.
-            Validation and test digits appear once. Means nothing unless `rotated`.
+        rotated: rotate each digit by a uniformly random rotation, instead of projecting it around
+            the south pole.
+        resolution: resolution of the equiangular grid.
+        rotations_per_digit: the number of times that each training digit appears, with a different
+            rotation each time. Validation and test digits appear once. Ignored unless `rotated`.
         seed: determines the rotations.
 
     Returns:
-        A dataset of one channel of spin 0, uint8, and ten classes. Its sources' `originals` tell
-        which digit, in scikit-learn's order, each example shows.
+        A dataset with one channel of spin 0, uint8, and ten classes. The attribute `originals` of
+        its sources has the index of each example's digit, in scikit-learn's order.
 
     Raises:
-        ValueError: `rotations_per_digit` is not positive, or `resolution` is none of a grid.
+        ValueError: `rotations_per_digit` is not positive, or there is no equiangular grid of this
+            resolution.
     """
     if rotations_per_digit < 1:
         raise ValueError(f"rotations_per_digit is {rotations_per_digit}, expected 1 or more")

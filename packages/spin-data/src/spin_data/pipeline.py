@@ -1,9 +1,9 @@
-"""From a source to batches: order, rotations, sharding over processes, threads that read ahead.
+"""Makes batches from a source: shuffling, random rotations, several processes, prefetching.
 
-The order of the examples, and the rotation of each, are functions of (seed, position) alone.
-`batch_size` is that of the global batch; each of `process_count` processes reads one contiguous
-block of it, so the processes' local batches, put one after another, are the single process's batch,
-whatever their number.
+The order of the examples and their rotations depend only on the seed and on the position in the
+sequence. `batch_size` is the size of the global batch. Each of `process_count` processes reads one
+contiguous block of it. The local batches of all processes, concatenated, are thus the batch of a
+single process, for any number of processes.
 """
 
 import functools
@@ -14,11 +14,12 @@ import grain
 import numpy as np
 
 from sphere_transforms import random_euler_angles
-from spin_data.dataset import Batch, RandomAccessSource, read_batch
+from spin_data.dataset import Batch, RandomAccessSource
+from spin_data.sources.batches import read_batch
 
 __all__ = ["evaluation_batches", "training_iterator"]
 
-_ROTATIONS = 1  # tells their random numbers from the order's
+_ROTATIONS = 1  # separates the random numbers of the rotations from those of the order
 
 
 def training_iterator(
@@ -33,27 +34,28 @@ def training_iterator(
     num_threads: int = 2,
     num_workers: int = 0,
 ) -> grain.DatasetIterator[Batch]:
-    """An endless iterator over shuffled training batches.
+    """Returns an endless iterator over shuffled training batches.
 
-    Every epoch is a new permutation of the whole source, in which each example stands once. Epochs
-    follow one another without a gap: a batch may hold the end of one and the beginning of the next,
-    and no example is dropped.
+    Every epoch is a new permutation of the whole source, which contains each example once. Epochs
+    follow one another without a gap: a batch may contain the end of one epoch and the beginning of
+    the next, and no example is dropped.
 
     Args:
         source: the records.
         batch_size: examples per step, over all processes together.
-        seed: determines the order, a non-negative integer.
-        process_index: which process this is, in [0, process_count).
+        seed: determines the order and the rotations, a non-negative integer.
+        process_index: index of this process, in [0, process_count).
         process_count: the number of processes; must divide `batch_size`.
-        start_step: the step whose batch comes first, to resume exactly where a run stopped, with
-            the same number of processes or another.
-        rotate: add a rotation for each example, drawn uniformly from SO(3) anew each time that it
-            is seen, to be applied to the fields on the device: "rotation", float32 (local batch,
-            3), ZYZ Euler angles in radians.
-        num_threads: threads that read ahead, in each worker if there are any; 0 reads on demand.
-        num_workers: processes that read ahead, in place of this one; worth their seconds of
-            starting where a record takes long to make. The program's main module must be guarded by
-            `if __name__ == "__main__"`, as multiprocessing asks for.
+        start_step: the step of the first batch. Use it to resume a run exactly; the number of
+            processes may be different.
+        rotate: add "rotation" to each batch, float32 (local batch, 3): ZYZ Euler angles in radians,
+            which the training step applies to the fields on the device. They are drawn uniformly
+            from SO(3), anew each time that an example is used.
+        num_threads: number of threads that read ahead, in each worker if there are workers; 0 reads
+            on demand.
+        num_workers: number of worker processes that read ahead; 0 reads in this process. Workers
+            take seconds to start, so use them only if records are slow to make. The program's main
+            module must be guarded by `if __name__ == "__main__"`, as multiprocessing requires.
 
     Returns:
         An iterator of `{"input": {"spin_0": (local batch, lat, long, channel)}, "label": (local
@@ -81,7 +83,7 @@ def training_iterator(
 
     last_step = sys.maxsize // batch_size
     if num_workers > 0:
-        # A dataset in workers takes no index to go on from, but it can begin there.
+        # An iterator with workers cannot skip to an index, so the range begins at the start step.
         steps = grain.MapDataset.range(start_step, last_step).map(read_step)
         ahead = steps.to_iter_dataset(_read_options(num_threads))
         _parse_absl_flags()
@@ -101,25 +103,25 @@ def evaluation_batches(
     pad: bool = True,
     num_threads: int = 2,
 ) -> Iterable[Batch]:
-    """All examples once, in the source's order, in batches of one size.
+    """Returns all examples once, in the source's order, in batches of equal size.
 
-    Every process gets the same number of batches, as collective operations need.
+    Every process gets the same number of batches, because collective operations require it.
 
     Args:
         source: the records.
         batch_size: examples per step, over all processes together.
-        process_index: which process this is, in [0, process_count).
+        process_index: index of this process, in [0, process_count).
         process_count: the number of processes; must divide `batch_size`.
-        pad: fill the last batch by repeating the last example, masked out. If False, the
-            remainder, up to `batch_size - 1` examples, is left out of the evaluation.
-        num_threads: threads that read ahead; 0 reads on demand.
+        pad: fill the last batch with copies of the last example, which are masked out. If False,
+            the remainder of up to `batch_size - 1` examples is left out.
+        num_threads: number of threads that read ahead; 0 reads on demand.
 
     Returns:
-        An iterable, to be iterated over as often as wanted, of batches like those of
-        `training_iterator` with a "mask": bool (local batch,), False on padding.
+        An iterable that can be iterated over repeatedly. Its batches are like those of
+        `training_iterator`, with an additional "mask": bool (local batch,), False for padding.
 
     Raises:
-        ValueError: an argument is out of range, or no batch would be left.
+        ValueError: an argument is out of range, or there are no batches.
     """
     block = _block_of_process(source, batch_size, process_index, process_count)
     size = len(source)
@@ -127,7 +129,7 @@ def evaluation_batches(
     if not num_steps:
         raise ValueError(
             f"the source has {size} examples, fewer than one batch of {batch_size}; "
-            "take a smaller batch_size, or pad=True"
+            "use a smaller batch_size, or pad=True"
         )
 
     def read_step(step: int) -> Batch:
@@ -139,21 +141,21 @@ def evaluation_batches(
     return steps.to_iter_dataset(_read_options(num_threads))
 
 
-# NumPy's permutation costs 0.02 us an example; an index at a time through grain's shuffle, 12.
+# NumPy's permutation takes 0.02 us per example. Grain's shuffle, one index at a time, takes 12 us.
 @functools.lru_cache(maxsize=4)
 def _order(seed: int, epoch: int, size: int) -> np.ndarray:
-    """The order of an epoch's examples."""
+    """Returns the order of an epoch's examples."""
     return np.random.default_rng((seed, epoch)).permutation(size)
 
 
 def _rotations(seed: int, step: int, batch_size: int) -> np.ndarray:
-    """The rotations of a step's whole batch, float32 (batch, 3)."""
+    """Returns the rotations of a step's global batch, float32 (batch, 3)."""
     generator = np.random.default_rng((seed, step, _ROTATIONS))
     return np.stack(random_euler_angles(generator, (batch_size,)), -1).astype(np.float32)
 
 
 def _parse_absl_flags() -> None:
-    """Grain's workers read absl's flags, which a program that is not absl's has not parsed."""
+    """Marks absl's flags as parsed, because grain's workers read them in any program."""
     from absl import flags
 
     if not flags.FLAGS.is_parsed():
@@ -163,7 +165,7 @@ def _parse_absl_flags() -> None:
 def _block_of_process(
     source: RandomAccessSource, batch_size: int, process_index: int, process_count: int
 ) -> np.ndarray:
-    """The positions within a global batch that this process reads, after checking the arguments."""
+    """Checks the arguments, and returns the positions in a global batch that this process reads."""
     if len(source) < 1:
         raise ValueError("the source is empty; there is nothing to iterate over")
     if not 0 <= process_index < process_count:

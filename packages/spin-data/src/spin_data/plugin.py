@@ -1,11 +1,11 @@
-"""Registers the embedded digits, and loaders of a person's own data; imports only the registry."""
+"""Registers the embedded digits, and loaders of users' files; imports only the registry."""
 
 import spin_registry as sr
 
 
 @sr.hookimpl
 def register_datasets() -> list[sr.DatasetEntry]:
-    """The embedded digits, upright or turned at random, and what lies on the user's disk."""
+    """Returns the embedded digits, upright or randomly rotated, and the loaders of users' files."""
     return [
         sr.DatasetEntry(
             "digits/canonical",
@@ -21,19 +21,19 @@ def register_datasets() -> list[sr.DatasetEntry]:
         ),
         sr.DatasetEntry(
             "images",
-            "spin_data.own_data.image_folder:load_images",
+            "spin_data.user_files.image_folder:load_images",
             summary="your folder of flat images, a subfolder per class, projected around the pole",
             argument="path",
         ),
         sr.DatasetEntry(
             "panoramas",
-            "spin_data.own_data.image_folder:load_panoramas",
+            "spin_data.user_files.image_folder:load_panoramas",
             summary="your folder of equirectangular images, a subfolder per class",
             argument="path",
         ),
         sr.DatasetEntry(
             "fields",
-            "spin_data.own_data.field_files:load_fields",
+            "spin_data.user_files.field_files:load_fields",
             summary="your fields of any spins, in .npz or .array_record files",
             argument="path",
         ),

@@ -1,15 +1,15 @@
-"""A sheet of samples: each on a globe that shows where it is bright, and as a map of the sphere."""
+"""Draws a sheet of samples, each as a globe and as an equirectangular map."""
 
 from typing import Any
 
 import numpy as np
 
-from spin_data.dataset import Dataset, read_batch
-from spin_data.encoding import decode_fields
-from spin_data.turned_grid import directions_and_frames
+import sphere_transforms
+from spin_data.dataset import Dataset
+from spin_data.encoding import read_fields
 from spin_registry import ClassSpec
 
-__all__ = ["brightest_direction", "draw_samples"]
+__all__ = ["brightest_direction", "draw_samples", "one_map"]
 
 _GLYPHS = 900  # on the whole sphere, for spins other than 0
 
@@ -17,17 +17,19 @@ _GLYPHS = 900  # on the whole sphere, for spins other than 0
 def draw_samples(
     dataset: Dataset, *, split: str, count: int = 6, seed: int = 0, title: str = ""
 ) -> Any:
-    """Draws some samples of a split.
+    """Draws samples of a split.
 
-    Of each spin weight a row of globes and a row of equirectangular maps. Spin 0 is the mean of its
-    channels; of other spins the first channel is drawn, modulus in colour and direction by glyphs.
+    The sheet has a row of globes and a row of equirectangular maps for each spin weight. A globe is
+    seen from the direction in which the sample is brightest. For spin 0 the mean over channels is
+    drawn. For other spins the first channel is drawn, with its modulus as colour and its direction
+    as glyphs.
 
     Args:
-        dataset: on a ring grid.
-        split: its name.
-        count: how many samples, at least 1.
-        seed: which ones.
-        title: of the figure.
+        dataset: a dataset on a ring grid.
+        split: the name of the split.
+        count: the number of samples, at least 1.
+        seed: selects the samples.
+        title: the first words of the figure's title.
 
     Returns:
         The matplotlib figure.
@@ -45,13 +47,13 @@ def draw_samples(
     source, grid = dataset.splits[split], dataset.input.grid
     count = min(count, len(source))
     indices = np.sort(np.random.default_rng(seed).choice(len(source), count, replace=False))
-    batch = read_batch(source, indices)
-    fields = {spin: np.asarray(values) for spin, values in decode_fields(batch["input"]).items()}
+    decoded, labels = read_fields(source, indices)
+    fields = {spin: np.asarray(values) for spin, values in decoded.items()}
 
     figure, axes = _axes(2 * len(fields), count)
     for row, spin in enumerate(sorted(fields)):
         for column in range(count):
-            values = _one_map(fields[spin][column], spin)
+            values = one_map(fields[spin][column], spin)
             globe, flat = axes[2 * row, column], axes[2 * row + 1, column]
             center = brightest_direction(values, grid)
             draw_field(
@@ -68,28 +70,45 @@ def draw_samples(
                 num_glyphs=_GLYPHS,
             )
             if row == 0:
-                globe.set_title(_label(dataset, batch, column, int(indices[column])), fontsize=9)
+                globe.set_title(_label(dataset, labels, column, int(indices[column])), fontsize=9)
     spins = ", ".join(f"spin {spin} ({n})" for spin, n in sorted(dataset.input.channels.items()))
     figure.suptitle(f"{title} {split}: {len(source)} samples of {spins} on {grid}", fontsize=10)
     return figure
 
 
 def brightest_direction(values: np.ndarray, grid: Any) -> tuple[float, float]:
-    """Where to look at a map from: the centre of mass of its modulus.
+    """Returns the direction in which a map is brightest: the centre of mass of its modulus.
 
     Args:
         values: (lat, long), real or complex.
         grid: a ring grid.
 
     Returns:
-        Colatitude and longitude in radians; a place in the north where nothing stands out.
+        Colatitude and longitude in radians; (pi / 3, 0) if the map has no brightest direction.
     """
     weight = np.abs(values) * np.sin(grid.colatitudes)[:, None]
-    x, y, z = center = directions_and_frames(grid)[0] @ weight.ravel()
+    points, _, _ = sphere_transforms.unit_vectors(*grid.points)
+    x, y, z = center = weight.ravel() @ points.reshape(-1, 3)
     length = float(np.linalg.norm(center))
     if length <= 1e-3 * weight.sum() or not length:
         return np.pi / 3, 0.0
     return float(np.arccos(np.clip(z / length, -1, 1))), float(np.arctan2(y, x))
+
+
+def one_map(values: np.ndarray, spin: int) -> np.ndarray:
+    """Reduces the channels of a field to one map, for drawing.
+
+    Args:
+        values: (lat, long, channel).
+        spin: the field's spin weight.
+
+    Returns:
+        (lat, long). For spin 0, the mean over channels, of the modulus if the values are complex.
+        For other spins, the first channel.
+    """
+    if spin:
+        return np.asarray(values[..., 0])
+    return np.asarray(np.abs(values) if np.iscomplexobj(values) else values).mean(-1)
 
 
 def _axes(rows: int, columns: int) -> Any:
@@ -107,13 +126,7 @@ def _axes(rows: int, columns: int) -> Any:
     )
 
 
-def _one_map(values: np.ndarray, spin: int) -> np.ndarray:
-    if spin:
-        return np.asarray(values[..., 0])
-    return np.asarray(np.abs(values) if np.iscomplexobj(values) else values).mean(-1)
-
-
-def _label(dataset: Dataset, batch: dict[str, Any], column: int, index: int) -> str:
+def _label(dataset: Dataset, labels: Any, column: int, index: int) -> str:
     if isinstance(dataset.output, ClassSpec):
-        return f"{index}: label {int(batch['label'][column])}"
+        return f"{index}: label {int(labels[column])}"
     return str(index)

@@ -1,18 +1,17 @@
-"""Layers of spin-weighted spherical CNNs, for Flax NNX, and measures of their equivariance."""
+"""Layers of spin-weighted spherical CNNs for Flax NNX, and measures of equivariance error."""
 
 from spin_layers.block import SpinBlock
+from spin_layers.buffer import Buffer
 from spin_layers.channels import Channels, check_field
-from spin_layers.constant import Constant
 from spin_layers.convolution import SpinConvolution, localized_filter_matrix
 from spin_layers.equivariance import equivariance_error, field_difference, invariance_error
-from spin_layers.fused_block import fused_block
 from spin_layers.gated_nonlinearity import GatedNonlinearity
 from spin_layers.initialization import complex_normal, lecun_normal
 from spin_layers.nonlinearity import MagnitudeNonlinearity
 from spin_layers.normalization import SpinBatchNormalization
-from spin_layers.packed import PackedField, global_pool_packed, pack, unpack
+from spin_layers.packed_field import PackedField, pack, unpack
 from spin_layers.phase_collapse import PhaseCollapse
-from spin_layers.pooling import global_pool, sphere_mean, weighted_pool
+from spin_layers.pooling import global_pool, global_pool_packed, sphere_mean, weighted_pool
 from spin_layers.weights import (
     Weights,
     fill_weights,
@@ -22,8 +21,8 @@ from spin_layers.weights import (
 )
 
 __all__ = [
+    "Buffer",
     "Channels",
-    "Constant",
     "GatedNonlinearity",
     "MagnitudeNonlinearity",
     "PackedField",
@@ -37,7 +36,6 @@ __all__ = [
     "equivariance_error",
     "field_difference",
     "fill_weights",
-    "fused_block",
     "global_pool",
     "global_pool_packed",
     "invariance_error",

@@ -1,4 +1,4 @@
-"""How many channels each spin has, checked once where it enters."""
+"""Checks of the number of channels per spin."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ Channels = Mapping[int, int]
 
 
 def checked_channels(channels: Channels, what: str) -> dict[int, int]:
-    """The mapping with its spins in increasing order.
+    """Checks a number of channels per spin, and sorts it by spin.
+
+    Args:
+      channels: mapping from spin weight to number of channels.
+      what: the argument's name; error messages begin with it.
 
     Raises:
-      ValueError: it is empty, a spin is no whole number, or a number of channels not positive.
+      ValueError: the mapping is empty, a spin is not an integer, or a number of channels is not
+        positive.
     """
     wrong = [spin for spin, count in channels.items() if not isinstance(spin, int) or count < 1]
     if not channels or wrong:
@@ -30,7 +35,18 @@ def checked_channels(channels: Channels, what: str) -> dict[int, int]:
 def check_field(
     field: Mapping[int, jax.Array], channels: Channels, layer: str, grid: st.Grid | None = None
 ) -> None:
-    """Raises ValueError unless the field has these spins and channels, on the grid, as floats."""
+    """Checks that a field has the right spins, channels, shape and dtype.
+
+    Args:
+      field: mapping from spin to (batch, lat, long, channel).
+      channels: the expected channels per spin.
+      layer: the layer's name; error messages begin with it.
+      grid: the expected grid; None accepts any latitudes and longitudes.
+
+    Raises:
+      ValueError: spins, channels or shape differ, an array is not floating-point or complex, or an
+        array is 64-bit and x64 is not enabled.
+    """
     found = {spin: values.shape for spin, values in sorted(field.items())}
     sides = grid.shape if grid else next(iter(found.values()), (0, 0, 0))[1:3]
     wanted = {spin: (*sides, count) for spin, count in channels.items()}
@@ -39,7 +55,7 @@ def check_field(
             f"{spin}: (batch, {', '.join(map(str, shape))})" for spin, shape in wanted.items()
         )
         raise ValueError(
-            f"{layer}: the field has shapes {found} by spin; this one takes {{{shapes}}}."
+            f"{layer}: the field has shapes {found} by spin; expected are {{{shapes}}}."
         )
     for spin, values in field.items():
         if not jnp.issubdtype(values.dtype, jnp.inexact):

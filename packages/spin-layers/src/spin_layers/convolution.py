@@ -12,29 +12,29 @@ import numpy as np
 from flax import nnx
 
 import sphere_transforms as st
+from spin_layers.buffer import Buffer
 from spin_layers.channels import Channels, check_field, checked_channels
-from spin_layers.constant import Constant
 from spin_layers.initialization import complex_normal
 
 
 class SpinConvolution(nnx.Module):
     r"""g^{s'}_{ell m} = sum over spins s and channels of f^s_{ell m} K^{s s'}_ell.
 
-    The filter K is complex, the same for every m, and mixes all spins and channels of the input
-    into all of the output: an anisotropic filter on the sphere, and exactly equivariant. (Esteves,
-    Makadia, Daniilidis 2020, arXiv 2006.10731, equation 7.)
+    The filter K is complex and the same for every m. It mixes all spins and channels of the input
+    into every spin and channel of the output. This is an anisotropic filter on the sphere, and the
+    layer is exactly equivariant (Esteves, Makadia, Daniilidis 2020, arXiv 2006.10731, equation 7).
 
-    A full filter learns one value per degree. A localized filter learns a few and interpolates them
-    linearly over the degrees: a filter smooth in ell is localized on the sphere, and its number of
-    parameters does not grow with the resolution.
+    A full filter learns one value per degree. A localized filter learns a few values and
+    interpolates them linearly over the degrees. A filter that is smooth in ell is localized on the
+    sphere, and its number of parameters does not grow with the resolution.
 
-    With an output grid coarser than the input's, the degrees that it does not carry are dropped
-    between forward and inverse transform: spectral pooling (Esteves, Slotine, Makadia 2023, arXiv
-    2306.05420).
+    If the output grid is coarser than the input grid, the layer drops the degrees above the output
+    grid's band limit between the forward and the inverse transform. This is spectral pooling
+    (Esteves, Slotine, Makadia 2023, arXiv 2306.05420).
 
     Attributes:
-      kernel: complex parameter (channels in, channels out, values), where channels run over the
-        spins in increasing order and, within a spin, over its channels.
+      kernel: complex parameter (channels in, channels out, values). The channel axes list the spins
+        in increasing order, and the channels of each spin together.
     """
 
     def __init__(
@@ -49,43 +49,44 @@ class SpinConvolution(nnx.Module):
         precision: Any = jax.lax.Precision.HIGHEST,
         rngs: nnx.Rngs,
     ):
-        """Draws the filter from a complex normal.
+        """Draws the filter from a complex normal distribution.
 
-        Its variance E|K|^2 = 1 / (spins_in * all channels in * all channels out) is the published
-        code's, and what its learning rate was tuned for.
+        The variance is that of the published code, whose learning rate is tuned for it:
+        E|K|^2 = 1 / (number of input spins * all input channels * all output channels).
 
         Args:
-          grid: of the input.
+          grid: grid of the input.
           channels_in: channels per spin of the input.
           channels_out: channels per spin of the output.
           filter_values: learned values per filter, at least 2; None for one per degree.
-          output_grid: of the output, no finer than the input's; None for the same.
-          dtype: of the parameters' real part, float32 or float64.
-          precision: of the matrix products.
-          rngs: its "params" stream draws the filter.
+          output_grid: grid of the output, no finer than the input grid; None for the input grid.
+          dtype: real dtype of the parameters, float32 or float64.
+          precision: precision of the matrix products.
+          rngs: the "params" stream draws the filter.
 
         Raises:
-          ValueError: a filter of too many or too few values, an output grid finer than the input's.
+          ValueError: the filter has too many or too few values, or the output grid is finer than
+            the input grid.
         """
         st.check_x64(dtype, "SpinConvolution: dtype")
         output_grid = grid if output_grid is None else output_grid
         if output_grid.band_limit > grid.band_limit:
             raise ValueError(
-                f"output_grid {output_grid!r} carries more degrees than the input's {grid!r}; "
+                f"output_grid {output_grid!r} has a larger band limit than the input's, {grid!r}; "
                 "spectral pooling can only drop degrees."
             )
         band_limit = output_grid.band_limit
         self.channels_in = nnx.static(checked_channels(channels_in, "channels_in"))
         self.channels_out = nnx.static(checked_channels(channels_out, "channels_out"))
         self.precision = precision
-        self.analysis = Constant(
+        self.analysis = Buffer(
             st.SpinTransform(grid, tuple(self.channels_in), band_limit, precision=precision)
         )
-        self.synthesis = Constant(
+        self.synthesis = Buffer(
             st.SpinTransform(output_grid, tuple(self.channels_out), precision=precision)
         )
         values = band_limit if filter_values is None else filter_values
-        self.interpolation = Constant(
+        self.interpolation = Buffer(
             jax.device_put(localized_filter_matrix(band_limit, values).astype(dtype))
         )
         size_in, size_out = sum(self.channels_in.values()), sum(self.channels_out.values())
@@ -98,48 +99,58 @@ class SpinConvolution(nnx.Module):
         """Convolves a field.
 
         Args:
-          field: mapping from spin to (batch, lat, long, channel), as `channels_in` says.
+          field: mapping from spin to (batch, lat, long, channel), with the spins and channels of
+            `channels_in`.
 
         Returns:
-          Mapping from spin to complex (batch, lat, long, channel), as `channels_out` says.
+          Mapping from spin to complex (batch, lat, long, channel), with the spins and channels of
+          `channels_out`.
 
         Raises:
-          ValueError: a field of other spins, channels, shape or dtype.
+          ValueError: the field has the wrong spins, channels, shape or dtype.
         """
         check_field(field, self.channels_in, "SpinConvolution", self.analysis.get_value().grid)
         coefficients = self.analysis.get_value().forward(field)
         return self.synthesis.get_value().inverse(self.multiply(coefficients))
 
     def multiply(self, coefficients: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
-        """The convolution proper, on coefficients (batch, ell, m, channel) cut to the output's."""
+        """Multiplies coefficients by the filter.
+
+        Args:
+          coefficients: mapping from spin to (batch, ell, m, channel), below the output's band
+            limit.
+
+        Returns:
+          Mapping from output spin to complex (batch, ell, m, channel).
+        """
         stacked = jnp.concatenate([coefficients[spin] for spin in self.channels_in], -1)
-        # One real product of twice the width: on CPU, XLA's complex products run at a third of the
-        # speed of real ones.
-        parts = jnp.concatenate([stacked.real, stacked.imag], -1)
+        # This is one real product of twice the width. On CPU, XLA's complex products run at a third
+        # of the speed of real ones.
+        components = jnp.concatenate([stacked.real, stacked.imag], -1)
         product = jnp.einsum(
-            "blmi,lio->blmo", parts, self.block_filters(), precision=self.precision
+            "blmi,lio->blmo", components, self.block_filters(), precision=self.precision
         )
         product = jax.lax.complex(*jnp.split(product, 2, axis=-1))
         ends = np.cumsum(list(self.channels_out.values()))[:-1]
         return dict(zip(self.channels_out, jnp.split(product, ends, axis=-1), strict=True))
 
     def block_filters(self) -> jax.Array:
-        """Filters per degree acting on [real, imaginary] channels: (ell, 2 in, 2 out), real."""
+        """Real filters (ell, 2 in, 2 out), which act on [real, imaginary] channels per degree."""
         return _block_filters(self.kernel[...], self.interpolation[...], self.precision)
 
 
 def localized_filter_matrix(band_limit: int, values: int) -> np.ndarray:
-    """Linear interpolation from learned values to degrees, both ends included.
+    """Returns the matrix that interpolates learned values linearly over the degrees.
 
     Args:
-      band_limit: L; the values sit at equal steps from degree 0 to L - 1.
-      values: how many, from 2 to L.
+      band_limit: L. The values are at equal steps from degree 0 to L - 1, both ends included.
+      values: number of learned values, from 2 to L.
 
     Returns:
-      float64, shape (L, values). The identity where values = L.
+      float64, shape (L, values). It is the identity if values = L.
 
     Raises:
-      ValueError: values is out of range.
+      ValueError: `values` is out of range.
     """
     if not 2 <= values <= band_limit:
         raise ValueError(
@@ -154,8 +165,8 @@ def localized_filter_matrix(band_limit: int, values: int) -> np.ndarray:
 @functools.partial(jax.jit, static_argnums=2)
 def _block_filters(kernel: jax.Array, interpolation: jax.Array, precision: Any) -> jax.Array:
     real, imag = (
-        jnp.einsum("lv,iov->lio", interpolation, part, precision=precision)
-        for part in (kernel.real, kernel.imag)
+        jnp.einsum("lv,iov->lio", interpolation, component, precision=precision)
+        for component in (kernel.real, kernel.imag)
     )
     return jnp.concatenate(
         [jnp.concatenate([real, imag], -1), jnp.concatenate([-imag, real], -1)], -2

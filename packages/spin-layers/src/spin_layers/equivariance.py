@@ -1,4 +1,4 @@
-"""How far a function is from equivariant: a number for a layer, and one for a whole network."""
+"""Measures of equivariance error for a layer, and of invariance error for a whole network."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ def equivariance_error(
     key: jax.Array,
     output_grid: st.Grid | None = None,
 ) -> jax.Array:
-    """Relative difference between "rotate, then apply" and "apply, then rotate".
+    """Computes the relative difference between "rotate, then apply" and "apply, then rotate".
 
-    The inputs are given by their coefficients, so that rotating them is exact. Both outputs are
-    compared by their coefficients below the output grid's band limit, where a rotation is exact as
-    well: || c(f(R x)) - D c(f(x)) || / || c(f(x)) ||, in the L2 norm over all spins.
+    The inputs are given by their coefficients, so they are rotated exactly. The outputs are
+    compared by their coefficients below the output grid's band limit, where the rotation is also
+    exact: || c(f(R x)) - D c(f(x)) || / || c(f(x)) ||, in the L2 norm over all spins.
 
     Args:
-      function: from a field to a field, each a mapping from spin to (batch, lat, long, channel).
-      grid: of the input.
-      coefficients: of the inputs, each of which is turned by a random rotation of its own; those of
-        `sphere_transforms.random_coefficients`, say. The function gets the real part of spin 0.
-      key: a JAX random key, for the rotations.
-      output_grid: of the output, the input's if None.
+      function: maps a field to a field. Both are mappings from spin to (batch, lat, long, channel).
+      grid: grid of the input.
+      coefficients: coefficients of the inputs, for example from
+        `sphere_transforms.random_coefficients`. Each input is rotated by its own random rotation.
+        The function is given the real part of spin 0.
+      key: JAX random key for the rotations.
+      output_grid: grid of the output; None for the input grid.
 
     Returns:
       Shape (batch,): the relative error of each input.
@@ -46,13 +47,13 @@ def field_difference(
     grid: st.Grid,
     angles: st.EulerAngles,
 ) -> jax.Array:
-    """Relative difference of a field from another one turned, below the grid's band limit.
+    """Computes how far one field is from the rotation of another, below the grid's band limit.
 
     Args:
-      turned: mapping from spin to (batch, lat, long, channel): what should be the other, turned.
-      straight: the other.
-      grid: of both.
-      angles: Euler angles of the rotation, each a number or of shape (batch,).
+      turned: mapping from spin to (batch, lat, long, channel). It should equal `straight`, rotated.
+      straight: the field that is not rotated, a mapping of the same form.
+      grid: grid of both fields.
+      angles: ZYZ Euler angles of the rotation, each a number or an array of shape (batch,).
 
     Returns:
       Shape (batch,): || c(turned) - D c(straight) || / || c(straight) ||, in the L2 norm over all
@@ -73,18 +74,18 @@ def invariance_error(
     *,
     key: jax.Array,
 ) -> jax.Array:
-    """Change of an output that should not change, relative to its spread across inputs.
+    """Computes how much an output changes under rotation, relative to its spread across inputs.
 
-    The figure depends on the inputs: rough fields alias more at every nonlinearity, and fields that
-    are all alike have a small spread to compare with.
+    The result depends on the inputs. Rough fields alias more at every nonlinearity. If all inputs
+    are similar, the spread that the change is divided by is small.
 
     Args:
-      function: from a field, a mapping from spin to (batch, lat, long, channel), to (batch, n): the
-        logits of a network in evaluation mode, say.
-      grid: of the input.
-      coefficients: of the inputs, two at least, each of which is turned by a random rotation of its
-        own. The function gets the real part of spin 0.
-      key: a JAX random key, for the rotations.
+      function: maps a field, a mapping from spin to (batch, lat, long, channel), to an array
+        (batch, n), for example the logits of a network in evaluation mode.
+      grid: grid of the input.
+      coefficients: coefficients of at least two inputs. Each input is rotated by its own random
+        rotation. The function is given the real part of spin 0.
+      key: JAX random key for the rotations.
 
     Returns:
       Scalar: the root mean square of f(R x) - f(x), divided by the standard deviation of f(x) over

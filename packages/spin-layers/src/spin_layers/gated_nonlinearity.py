@@ -1,4 +1,4 @@
-"""A pointwise nonlinearity in which the spins learn from each other."""
+"""A pointwise nonlinearity that exchanges information between spin 0 and the other spins."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ from flax import nnx
 
 from spin_layers.channels import Channels, check_field, checked_channels
 from spin_layers.initialization import filled, lecun_normal
-from spin_layers.packed import PackedField
-from spin_layers.pooling import modulus, safe_root
+from spin_layers.modulus import modulus, safe_root
+from spin_layers.packed_field import PackedField
 
 
 class GatedNonlinearity(nnx.Module):
-    """Scalars gate the other spins, whose moduli the scalars learn from.
+    """Gates the other spins by spin 0, and adds their moduli to spin 0.
 
-    With x the real part of spin 0, z all channels of the other spins, and products over channels,
+    Let x be the real part of spin 0, and z all channels of the other spins. M and G are matrices
+    that act on the channels.
 
       spin 0:       leaky_relu(x + |z| M)
       other spins:  2 sigmoid(x G + b) z.
 
-    x and |z| do not turn with the sphere, so that this is equivariant. M is the phase collapse of
-    Esteves, Slotine, Makadia 2023 (arXiv 2306.05420, section 4.1), where it takes the place of the
-    nonlinearity (`PhaseCollapse`); gates are those of Weiler et al. 2018 (arXiv 1807.02547, section
-    4.3), and their factor 2 leaves fields as they are where the gate's argument is zero.
+    A rotation moves the values of x and |z| and does not change them, so the layer is equivariant.
+
+    - M is the phase collapse of Esteves, Slotine, Makadia 2023 (arXiv 2306.05420, section 4.1).
+      There it replaces the nonlinearity; `PhaseCollapse` is that layer.
+    - The gates are those of Weiler et al. 2018 (arXiv 1807.02547, section 4.3). With the factor 2,
+      a gate whose argument is zero does not change the field.
 
     Attributes:
       modulus_kernel: M, real parameter (channels of all other spins, channels of spin 0).
@@ -45,30 +48,30 @@ class GatedNonlinearity(nnx.Module):
         precision: Any = jax.lax.Precision.HIGHEST,
         rngs: nnx.Rngs,
     ):
-        """Draws both kernels, and makes zero biases.
+        """Draws both kernels, and initialises the biases to zero.
 
         Args:
-          channels: channels per spin; spin 0 and another spin among them.
-          negative_slope: of the leaky ReLU.
-          dtype: of the parameters, float32 or float64.
-          precision: of the matrix products.
-          rngs: its "params" stream draws the kernels.
+          channels: channels per spin; they include spin 0 and at least one other spin.
+          negative_slope: slope of the leaky ReLU for negative values.
+          dtype: dtype of the parameters, float32 or float64.
+          precision: precision of the matrix products.
+          rngs: the "params" stream draws the kernels.
 
         Raises:
-          ValueError: there is no spin 0, or no other.
+          ValueError: `channels` lacks spin 0, or has no other spin.
         """
         self.channels = nnx.static(checked_channels(channels, "channels"))
         self.negative_slope, self.precision = negative_slope, precision
         others = {spin: count for spin, count in self.channels.items() if spin != 0}
         if 0 not in self.channels or not others:
             raise ValueError(
-                f"GatedNonlinearity: channels is {self.channels}; it is between spin 0 and other "
-                "spins, and needs both: take MagnitudeNonlinearity, or add what is missing."
+                f"GatedNonlinearity: channels is {self.channels}; the layer needs both spin 0 and "
+                "another spin: add the missing one, or use MagnitudeNonlinearity."
             )
         scalars, gated = self.channels[0], sum(others.values())
         edges = np.cumsum([0, *others.values()]).tolist()
         self._columns = nnx.static(dict(zip(others, itertools.pairwise(edges), strict=True)))
-        # Halved: next to x, of about unit variance, |z| counts for less at the start.
+        # Halved, so that |z| M is initially smaller than x, which has about unit variance.
         self.modulus_kernel = nnx.Param(lecun_normal(rngs.params(), (gated, scalars), dtype) / 2)
         self.gate_kernel = nnx.Param(lecun_normal(rngs.params(), (scalars, gated), dtype))
         self.gate_bias = nnx.Param(filled(0, gated, dtype))
@@ -80,10 +83,10 @@ class GatedNonlinearity(nnx.Module):
           field: mapping from spin to (batch, lat, long, channel).
 
         Returns:
-          The same shapes; spin 0 is real, the others complex.
+          A field of the same shapes; spin 0 is real, the others are complex.
 
         Raises:
-          ValueError: a field of other spins or channels.
+          ValueError: the field has the wrong spins, channels or dtype.
         """
         check_field(field, self.channels, "GatedNonlinearity")
         others = [spin for spin in self.channels if spin != 0]
@@ -94,15 +97,15 @@ class GatedNonlinearity(nnx.Module):
         result[0] = jax.nn.leaky_relu(field[0].real + collapsed, self.negative_slope)
         return {spin: result[spin] for spin in field}
 
-    def on_parts(self, packed: PackedField) -> PackedField:
-        """The same of a packed field whose spin 0 is real: nothing is laid side by side."""
+    def on_packed(self, packed: PackedField) -> PackedField:
+        """Applies the nonlinearity to a packed field with a real spin 0, without concatenations."""
         (scalars,) = packed[0]
         result: PackedField = {}
         collapsed = scalars
-        for spin, parts in packed.items():
+        for spin, components in packed.items():
             if spin == 0:
                 continue
-            real, imag = parts
+            real, imag = components
             start, stop = self._columns[spin]
             moduli = safe_root(real**2 + imag**2)
             collapsed += self._dense(moduli, self.modulus_kernel[start:stop])

@@ -1,8 +1,8 @@
-"""Initial values that do not cost a compilation for every shape.
+"""Initial values of parameters, without a compilation for every shape.
 
-`jax.random.normal` compiles anew for each shape, which takes longer than everything else in a
-network's initialisation together: here blocks of one size are drawn, cut and scaled.
-`jnp.asarray` of a NumPy array compiles for its shape too, ten milliseconds in jax 0.10;
+`jax.random.normal` compiles once for each shape. These compilations take longer than the rest of a
+network's initialisation. The functions here therefore draw blocks of one size, cut them and scale
+them. `jnp.asarray` of a NumPy array also compiles for each shape (10 ms in jax 0.10), and
 `jax.device_put` does not.
 """
 
@@ -24,37 +24,39 @@ _TRUNCATED_DEVIATION = 0.87962566103423978
 def complex_normal(
     key: jax.Array, shape: tuple[int, ...], dtype: Any, scale: float = 1.0
 ) -> jax.Array:
-    """Independent complex normals with E|z|^2 = scale^2.
+    """Draws independent complex normal values with E|z|^2 = scale^2.
 
     Args:
-      key: a JAX random key.
-      shape: of the result.
+      key: JAX random key.
+      shape: shape of the result.
       dtype: complex64 or complex128.
       scale: root mean square of the modulus.
 
     Returns:
-      An array of the shape and dtype.
+      An array of the given shape and dtype.
     """
     return _from_blocks(_normal_block, key, shape, dtype, scale)
 
 
 def lecun_normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, **_: Any) -> jax.Array:
-    """Normals truncated at two deviations, of variance 1 / fan in: Flax's default for kernels.
+    """Draws normal values truncated at two standard deviations, of variance 1 / fan in.
+
+    This is Flax's default for the kernels of dense and convolution layers.
 
     Args:
-      key: a JAX random key.
-      shape: of a dense or convolution kernel, size out last; the fan in is the product of the rest.
+      key: JAX random key.
+      shape: shape of a kernel, output size last. The fan in is the product of the other sizes.
       dtype: float32 or float64.
 
     Returns:
-      An array of the shape and dtype.
+      An array of the given shape and dtype.
     """
     scale = 1 / (math.sqrt(math.prod(shape[:-1])) * _TRUNCATED_DEVIATION)
     return _from_blocks(_truncated_block, key, shape, dtype, scale)
 
 
 def filled(value: float, shape: int | tuple[int, ...], dtype: Any) -> jax.Array:
-    """An array of one value, sent to the device instead of compiled there."""
+    """Makes an array of one value in NumPy and puts it on the device, without a compilation."""
     return jax.device_put(np.full(shape, value, dtype))
 
 
@@ -63,7 +65,7 @@ def _from_blocks(
 ) -> jax.Array:
     name, size = jnp.dtype(dtype).name, math.prod(shape)
     blocks = [draw(key, index, name) for index in range(-(-size // _BLOCK))]
-    # NumPy cuts without compiling; under a trace there are no values yet, and JAX does it.
+    # NumPy cuts without compiling. Under a trace there are no values yet, so JAX has to cut.
     numpy = jnp if isinstance(blocks[0], jax.core.Tracer) else np
     values = numpy.concatenate(blocks)[:size].reshape(shape)
     return jax.device_put(values * numpy.asarray(scale, values.real.dtype))

@@ -1,4 +1,4 @@
-"""The pointwise nonlinearity that respects spin."""
+"""The pointwise, equivariant nonlinearity of the published networks."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from flax import nnx
 
 from spin_layers.channels import Channels, check_field, checked_channels
 from spin_layers.initialization import filled
-from spin_layers.packed import PackedField
-from spin_layers.pooling import modulus
+from spin_layers.modulus import modulus
+from spin_layers.packed_field import PackedField
 
 
 class MagnitudeNonlinearity(nnx.Module):
-    """Acts on the modulus and leaves the phase, which turns with the sphere, alone.
+    """Applies a leaky ReLU to spin 0, and a ReLU to the modulus of other spins.
 
-    Spin 0, whose values do not turn: leaky ReLU of the real part. Other spins:
-    relu(|z| + b) z / (|z| + 1e-6) with a real bias b per channel. (Esteves et al. 2020, section 4.)
+    A rotation of the sphere moves the values of spin 0 and does not change them. It changes the
+    phase of other spins, so the nonlinearity must keep the phase to be equivariant.
+
+    - Spin 0: leaky ReLU of the real part.
+    - Other spins: relu(|z| + b) z / (|z| + 1e-6), with a real bias b per channel.
+
+    Source: Esteves et al. 2020, arXiv 2006.10731, section 4.
 
     Attributes:
       bias: by nonzero spin ("spin_1"), real parameters (channel,).
@@ -34,13 +39,13 @@ class MagnitudeNonlinearity(nnx.Module):
         epsilon: float = 1e-6,
         dtype: Any = jnp.float32,
     ):
-        """Makes zero biases.
+        """Initialises the biases to zero.
 
         Args:
           channels: channels per spin.
-          negative_slope: of the leaky ReLU.
-          epsilon: added to the modulus divided by.
-          dtype: of the biases, float32 or float64.
+          negative_slope: slope of the leaky ReLU for negative values.
+          epsilon: added to the modulus in the denominator.
+          dtype: dtype of the biases, float32 or float64.
         """
         self.channels = nnx.static(checked_channels(channels, "channels"))
         self.negative_slope, self.epsilon = negative_slope, epsilon
@@ -59,22 +64,22 @@ class MagnitudeNonlinearity(nnx.Module):
           field: mapping from spin to (batch, lat, long, channel).
 
         Returns:
-          The same shapes; spin 0 is real, the others complex.
+          A field of the same shapes; spin 0 is real, the others are complex.
 
         Raises:
-          ValueError: a field of other spins or channels.
+          ValueError: the field has the wrong spins, channels or dtype.
         """
         check_field(field, self.channels, "MagnitudeNonlinearity")
         return {spin: self._apply(spin, values) for spin, values in field.items()}
 
-    def on_parts(self, packed: PackedField) -> PackedField:
-        """The same of a packed field whose spin 0 is real, in few passes."""
+    def on_packed(self, packed: PackedField) -> PackedField:
+        """Applies the nonlinearity to a packed field with a real spin 0, in fewer passes."""
         result: PackedField = {}
-        for spin, parts in packed.items():
+        for spin, components in packed.items():
             if spin == 0:
-                result[0] = (jax.nn.leaky_relu(parts[0], self.negative_slope),)
+                result[0] = (jax.nn.leaky_relu(components[0], self.negative_slope),)
             else:
-                real, imag = parts
+                real, imag = components
                 bias = self.bias[f"spin_{spin}"][...]
                 result[spin] = scaled_by_modulus(real, imag, bias, self.epsilon)
         return result
@@ -91,16 +96,16 @@ class MagnitudeNonlinearity(nnx.Module):
 def scaled_by_modulus(
     real: jax.Array, imag: jax.Array, bias: jax.Array, epsilon: float
 ) -> tuple[jax.Array, jax.Array]:
-    """relu(|z| + b) z / (|z| + epsilon) of z in two parts, and its derivative in few passes.
+    """Computes relu(|z| + b) z / (|z| + epsilon), with a derivative that takes few passes.
 
     Args:
       real: Re z, (long, lat, batch, channel).
-      imag: Im z, the same.
+      imag: Im z, (long, lat, batch, channel).
       bias: b, (channel,).
-      epsilon: added to the modulus divided by.
+      epsilon: added to the modulus in the denominator.
 
     Returns:
-      Real and imaginary part.
+      Real and imaginary component of the result.
     """
     _, slope = _reciprocals(real, imag, epsilon)
     gain = jax.nn.relu(1 + (bias[None, None, None, :] - epsilon) * slope)
@@ -109,7 +114,7 @@ def scaled_by_modulus(
 
 @scaled_by_modulus.defjvp
 def _scaled_by_modulus_jvp(epsilon: float, primals: Any, tangents: Any) -> tuple[Any, Any]:
-    # With g the gain, d(g z) = g dz + z (g' d|z| + dg/db db), where the gain is positive with
+    # With the gain g, d(g z) = g dz + z (g' d|z| + dg/db db). Where g is positive,
     # g' = (epsilon - b) / (|z| + epsilon)^2, dg/db = 1 / (|z| + epsilon), d|z| = Re(z* dz) / |z|.
     real, imag, bias = primals
     real_tangent, imag_tangent, bias_tangent = tangents
@@ -125,14 +130,14 @@ def _scaled_by_modulus_jvp(epsilon: float, primals: Any, tangents: Any) -> tuple
 
 
 def _reciprocals(real: jax.Array, imag: jax.Array, epsilon: float) -> tuple[jax.Array, jax.Array]:
-    """1 / |z|, or 0 where |z| < 1e-12, and 1 / (|z| + epsilon).
+    """Computes 1 / |z| (0 where |z| < 1e-12) and 1 / (|z| + epsilon).
 
-    All else that value and derivative need follows from these by products, which XLA computes
-    again in each loop that needs them; roots and quotients it writes to memory and reads again. So
-    the gain relu(|z| + b) / (|z| + epsilon) is had as relu(1 + (b - epsilon) / (|z| + epsilon)).
+    The value and the derivative use only these two and products. XLA recomputes products inside
+    each fused loop, but stores roots and quotients in memory. For the same reason, the gain
+    relu(|z| + b) / (|z| + epsilon) is written as relu(1 + (b - epsilon) / (|z| + epsilon)).
     """
     squared = real**2 + imag**2
-    # Below, 1 / |z| counts as zero, so that derivatives of any order are finite at zero.
+    # Below the limit 1 / |z| is set to zero, so that derivatives of any order are finite at zero.
     nonzero = squared > 1e-24
     reciprocal = jnp.where(nonzero, jax.lax.rsqrt(jnp.where(nonzero, squared, 1)), 0)
     return reciprocal, 1 / (squared * reciprocal + epsilon)

@@ -12,22 +12,27 @@ from flax import nnx
 import sphere_transforms as st
 from spin_layers.channels import Channels, check_field, checked_channels
 from spin_layers.initialization import filled
-from spin_layers.pooling import sphere_mean, squared_modulus
+from spin_layers.modulus import squared_modulus
+from spin_layers.pooling import sphere_mean
 
 
 class SpinBatchNormalization(nnx.Module):
     """Normalises each spin and channel by its statistics over sphere and batch.
 
-    Spin 0: subtract the mean, divide by the root of the second moment E|z|^2 (of z before the
-    subtraction: the published code's choice), multiply by a complex scale, add a complex bias.
-    Other spins: no mean and no bias, either of which would break equivariance. Means over the
-    sphere are by quadrature. In training, the batch's statistics are used and the running ones
-    updated: running = momentum * running + (1 - momentum) * batch.
+    - Spin 0: subtract the mean, divide by the root of the second moment E|z|^2, multiply by a
+      complex scale, add a complex bias. As in the published code, the second moment is that of z
+      before the subtraction.
+    - Other spins: divide by the root of the second moment, multiply by a complex scale. Subtracting
+      a mean or adding a bias would break equivariance.
+
+    Means over the sphere are computed by the grid's quadrature. In training, the layer normalises
+    with the batch's statistics and updates the running ones: running = momentum * running +
+    (1 - momentum) * batch.
 
     Attributes:
       scale: by spin ("spin_0"), complex parameters (channel,).
-      bias: for spin 0 alone, complex parameter (channel,).
-      mean: for spin 0 alone, complex running statistic (channel,).
+      bias: only for spin 0, complex parameter (channel,).
+      mean: only for spin 0, complex running statistic (channel,).
       second_moment: by spin, real running statistics (channel,).
     """
 
@@ -40,14 +45,14 @@ class SpinBatchNormalization(nnx.Module):
         epsilon: float = 1e-5,
         dtype: Any = jnp.float32,
     ):
-        """Makes unit scales, zero biases, zero means and unit second moments.
+        """Initialises scales and second moments to one, and biases and means to zero.
 
         Args:
-          grid: of the fields.
+          grid: grid of the fields.
           channels: channels per spin.
-          momentum: of the running statistics.
+          momentum: momentum of the running statistics.
           epsilon: added to the second moment.
-          dtype: of the parameters' real part, float32 or float64.
+          dtype: real dtype of the parameters, float32 or float64.
         """
         self.grid, self.momentum, self.epsilon = grid, momentum, epsilon
         self.channels = nnx.static(checked_channels(channels, "channels"))
@@ -66,13 +71,14 @@ class SpinBatchNormalization(nnx.Module):
 
         Args:
           field: mapping from spin to (batch, lat, long, channel).
-          train: use and record the batch's statistics, instead of the running ones.
+          train: normalise with the batch's statistics and update the running ones, instead of
+            normalising with the running ones.
 
         Returns:
           Mapping from spin to complex (batch, lat, long, channel).
 
         Raises:
-          ValueError: a field of other spins or channels.
+          ValueError: the field has the wrong spins, channels, shape or dtype.
         """
         check_field(field, self.channels, "SpinBatchNormalization", self.grid)
         return {spin: self._normalize(spin, values, train) for spin, values in field.items()}
@@ -80,15 +86,18 @@ class SpinBatchNormalization(nnx.Module):
     def factor_and_offset(
         self, spin: int, power: jax.Array | None, mean: jax.Array | None
     ) -> tuple[jax.Array, jax.Array | None]:
-        """What the field is multiplied with, and what is added, per channel.
+        """Returns the normalisation as one factor and one offset per channel.
+
+        Given the batch's statistics, this also updates the running ones.
 
         Args:
-          spin: of the field.
-          power: the batch's second moment (channel,), which is recorded; None for the running one.
-          mean: the batch's mean (channel,) likewise; only for spin 0.
+          spin: spin weight of the field.
+          power: the batch's second moment (channel,); None for the running one.
+          mean: the batch's mean (channel,); None for the running one. Ignored unless spin is 0.
 
         Returns:
-          Complex factor (channel,); complex offset (channel,) for spin 0, None for other spins.
+          Complex factor (channel,), and the offset to add after multiplying by it: complex
+          (channel,) for spin 0, None for other spins.
         """
         power = self._recorded(self.second_moment[f"spin_{spin}"], power)
         factor = self.scale[f"spin_{spin}"][...] * jax.lax.rsqrt(power + self.epsilon)
@@ -107,7 +116,7 @@ class SpinBatchNormalization(nnx.Module):
         return scaled if offset is None else scaled + offset[None, None, None, :]
 
     def _recorded(self, statistic: nnx.BatchStat, batch: jax.Array | None) -> jax.Array:
-        """The batch's statistic, recorded, or the running one where the batch's is None."""
+        """Records and returns the batch's statistic; returns the running one if that is None."""
         if batch is None:
             return statistic[...]
         running = self.momentum * statistic[...] + (1 - self.momentum) * batch

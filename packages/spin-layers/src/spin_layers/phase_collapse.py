@@ -1,4 +1,4 @@
-"""Phase collapse: invariant information of every spin, gathered in spin 0."""
+"""Phase collapse: adds the moduli of all spins to spin 0."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from flax import nnx
 
 from spin_layers.channels import Channels, check_field, checked_channels
 from spin_layers.initialization import complex_normal, filled
-from spin_layers.pooling import modulus
+from spin_layers.modulus import modulus
 
 
 class PhaseCollapse(nnx.Module):
-    """Spin 0 becomes half of [dense of spin 0 + dense of the moduli of all spins' channels].
+    """Replaces spin 0 by half of [dense of spin 0 + dense of the moduli of all spins' channels].
 
-    Other spins pass unchanged. (Esteves, Slotine, Makadia 2023, arXiv 2306.05420, section 4.1.)
+    Other spins pass unchanged. Source: Esteves, Slotine, Makadia 2023, arXiv 2306.05420, section
+    4.1.
 
     Attributes:
       scalar_kernel: complex parameter (channels of spin 0, channels of spin 0).
@@ -34,22 +35,22 @@ class PhaseCollapse(nnx.Module):
         precision: Any = jax.lax.Precision.HIGHEST,
         rngs: nnx.Rngs,
     ):
-        """Draws both kernels from complex normals of variance 1 / channels in.
+        """Draws both kernels from complex normal distributions of variance 1 / channels in.
 
         Args:
-          channels: channels per spin; spin 0 among them.
-          dtype: of the parameters' real part, float32 or float64.
-          precision: of the matrix products.
-          rngs: its "params" stream draws the kernels.
+          channels: channels per spin; they include spin 0.
+          dtype: real dtype of the parameters, float32 or float64.
+          precision: precision of the matrix products.
+          rngs: the "params" stream draws the kernels.
 
         Raises:
-          ValueError: there is no spin 0 to collapse into.
+          ValueError: `channels` lacks spin 0.
         """
         self.channels = nnx.static(checked_channels(channels, "channels"))
         if 0 not in self.channels:
             raise ValueError(
-                f"PhaseCollapse: channels is {self.channels}; it needs spin 0, into which the "
-                "moduli of all spins go."
+                f"PhaseCollapse: channels is {self.channels}; the layer needs spin 0, to which it "
+                "adds the moduli of all spins."
             )
         self.precision = precision
         scalars, everything = self.channels[0], sum(self.channels.values())
@@ -63,16 +64,16 @@ class PhaseCollapse(nnx.Module):
         self.bias = nnx.Param(filled(0, scalars, complex_dtype))
 
     def __call__(self, field: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
-        """Collapses.
+        """Applies the phase collapse.
 
         Args:
           field: mapping from spin to (batch, lat, long, channel).
 
         Returns:
-          The same shapes; spin 0 complex.
+          A field of the same shapes; spin 0 is complex.
 
         Raises:
-          ValueError: a field of other spins or channels.
+          ValueError: the field has the wrong spins, channels or dtype.
         """
         check_field(field, self.channels, "PhaseCollapse")
         moduli = jnp.concatenate([modulus(field[spin]) for spin in self.channels], -1)

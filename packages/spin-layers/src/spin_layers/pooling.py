@@ -1,7 +1,8 @@
-"""Averages over the sphere: of all of it, and of cells of two by two samples."""
+"""Averages over the whole sphere, and over cells of two by two samples."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import jax
@@ -9,59 +10,64 @@ import jax.numpy as jnp
 import numpy as np
 
 import sphere_transforms as st
+from spin_layers.modulus import modulus, safe_root
+from spin_layers.packed_field import PackedField
 
 
 def weighted_pool(
-    field: Mapping[int, jax.Array], grid: st.EquiangularGrid
-) -> tuple[dict[int, jax.Array], st.EquiangularGrid]:
-    """Halves the resolution: averages of two by two samples, weighted by their cells' areas.
+    field: Mapping[int, jax.Array], grid: st.Grid
+) -> tuple[dict[int, jax.Array], st.Grid]:
+    """Halves the resolution: averages two by two samples, weighted by the areas of their cells.
 
-    out = sum of w_in x / w_out over the four cells, w the grids' `cell_areas`. Approximately
-    equivariant only; `SpinConvolution` with a coarser output grid pools exactly.
+    out = sum of w_in x / w_out over the four cells, where w are the `cell_areas` of the two grids.
+    This is only approximately equivariant. `SpinConvolution` with a coarser output grid pools
+    exactly.
 
     Args:
       field: mapping from spin to (batch, lat, long, channel).
-      grid: of the field; its resolution a multiple of 4.
+      grid: grid of the field. Its `coarser()` grid must have half of its latitudes and longitudes.
 
     Returns:
       The pooled field, and its grid.
 
     Raises:
-      ValueError: the resolution is not a multiple of 4, or the field is not on the grid.
+      ValueError: there is no such coarser grid, or the field is not on the grid.
     """
-    coarse = pooled_grid(grid)
+    coarse = halved_grid(grid)
     ratio = grid.cell_areas.reshape(-1, 2) / coarse.cell_areas[:, None]
 
     def pool(values: jax.Array) -> jax.Array:
         _check_on_grid(values, grid, "weighted_pool")
         batch, _, _, channels = values.shape
-        cells = values.reshape(batch, *coarse.shape[:1], 2, coarse.shape[1], 2, channels)
+        cells = values.reshape(batch, coarse.shape[0], 2, coarse.shape[1], 2, channels)
         weights = jnp.asarray(ratio, values.real.dtype)[None, :, :, None, None, None]
         return jnp.sum(cells * weights, axis=(2, 4))
 
     return {spin: pool(values) for spin, values in field.items()}, coarse
 
 
-def pooled_grid(grid: st.EquiangularGrid) -> st.EquiangularGrid:
-    """The grid of half the resolution.
+def halved_grid(grid: st.Grid) -> st.Grid:
+    """Returns the coarser grid, each of whose cells consists of two by two cells of the grid.
 
     Raises:
-      ValueError: the resolution is not a multiple of 4, from 8.
+      ValueError: there is no coarser grid with half of the latitudes and longitudes.
     """
-    if grid.resolution % 4 or grid.resolution < 8:
+    coarse = grid.coarser()
+    if tuple(2 * size for size in coarse.shape) != tuple(grid.shape) or len(grid.shape) != 2:
         raise ValueError(
-            f"pooling: resolution is {grid.resolution}; halving it must leave an even number of at "
-            "least 4, so it must be a multiple of 4 from 8."
+            f"pooling: {grid!r} has shape {tuple(grid.shape)}, {coarse!r} {tuple(coarse.shape)}: "
+            "weighted pooling needs half of the latitudes and longitudes. Use pooling='spectral', "
+            "or a grid such as EquiangularGrid."
         )
-    return st.EquiangularGrid(grid.resolution // 2)
+    return coarse
 
 
 def sphere_mean(values: jax.Array, grid: st.Grid) -> jax.Array:
-    """Mean over the sphere by the grid's quadrature.
+    """Computes the mean over the sphere by the grid's quadrature, as `sphere_transforms.mean`.
 
     Args:
-      values: shape (batch, lat, long, channel).
-      grid: its grid.
+      values: shape (batch, *grid.shape, channel).
+      grid: grid of the values.
 
     Returns:
       Shape (batch, channel).
@@ -69,20 +75,18 @@ def sphere_mean(values: jax.Array, grid: st.Grid) -> jax.Array:
     Raises:
       ValueError: the values are not on the grid.
     """
-    _check_on_grid(values, grid, "sphere_mean")
-    weights = jnp.asarray(grid.quadrature_weights / (4 * np.pi), values.real.dtype)
-    return jnp.sum(values * weights[None, :, None, None], axis=(1, 2))
+    return st.mean(values, grid)
 
 
 def global_pool(field: Mapping[int, jax.Array], grid: st.Grid) -> jax.Array:
-    """One invariant number per channel: the mean of spin 0, and of the modulus of other spins.
+    """Computes one invariant number per channel: the mean of spin 0, and of other spins' moduli.
 
     Args:
-      field: mapping from spin to (batch, lat, long, channel); spin 0 real or complex.
-      grid: its grid.
+      field: mapping from spin to (batch, lat, long, channel); spin 0 is real or complex.
+      grid: grid of the field.
 
     Returns:
-      Shape (batch, all channels), by increasing spin; complex only if spin 0 is.
+      Shape (batch, all channels), ordered by increasing spin; complex only if spin 0 is complex.
     """
     means = [
         sphere_mean(values if spin == 0 else modulus(values), grid)
@@ -91,22 +95,38 @@ def global_pool(field: Mapping[int, jax.Array], grid: st.Grid) -> jax.Array:
     return jnp.concatenate(means, axis=-1)
 
 
-def modulus(values: jax.Array) -> jax.Array:
-    """|z|, with a zero gradient at z = 0, where fields of nonzero spin are at the poles."""
-    return safe_root(squared_modulus(values))
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def weighted_pool_packed(packed: PackedField, grid: st.Grid, coarse: st.Grid) -> PackedField:
+    """Applies `weighted_pool` to a packed field."""
+    ratio = grid.cell_areas.reshape(-1, 2) / coarse.cell_areas[:, None]
+
+    def pool(component: jax.Array) -> jax.Array:
+        _, _, batch, channels = component.shape
+        cells = component.reshape(coarse.shape[1], 2, coarse.shape[0], 2, batch, channels)
+        # Sums over axes of length two are written out: XLA's reductions take ten times longer.
+        pairs = cells[:, 0] + cells[:, 1]
+        weights = jnp.asarray(ratio, component.dtype)[None, :, :, None, None]
+        return pairs[:, :, 0] * weights[:, :, 0] + pairs[:, :, 1] * weights[:, :, 1]
+
+    return {spin: tuple(map(pool, components)) for spin, components in packed.items()}
 
 
-def safe_root(squared: jax.Array) -> jax.Array:
-    """The square root, with a zero gradient at zero."""
-    nonzero = squared > 0
-    return jnp.where(nonzero, jnp.sqrt(jnp.where(nonzero, squared, 1)), 0)
+@functools.partial(jax.jit, static_argnums=1)
+def global_pool_packed(packed: PackedField, grid: st.Grid) -> jax.Array:
+    """Applies `global_pool` to a packed field whose spin 0 is real.
 
-
-def squared_modulus(values: jax.Array) -> jax.Array:
-    """|z|^2."""
-    if not jnp.iscomplexobj(values):
-        return values**2
-    return values.real**2 + values.imag**2
+    Raises:
+      ValueError: spin 0 is complex.
+    """
+    means = []
+    for spin, components in sorted(packed.items()):
+        if spin == 0 and len(components) == 2:
+            raise ValueError("global_pool_packed: spin 0 is complex; take its real part first.")
+        real, *imag = components
+        size = safe_root(real**2 + imag[0] ** 2) if imag else real
+        weights = jnp.asarray(grid.quadrature_weights / (4 * np.pi), size.dtype)
+        means.append(jnp.sum(size * weights[None, :, None, None], axis=(0, 1)))
+    return jnp.concatenate(means, axis=-1)
 
 
 def _check_on_grid(values: jax.Array, grid: st.Grid, what: str) -> None:

@@ -1,8 +1,9 @@
-"""A model's weights as a file of safetensors: named arrays, and what they belong to.
+"""Reads and writes a model's weights as a safetensors file with metadata.
 
-Arrays are named by their path, "params.blocks.0.convolution.kernel" or "batch_stats.norm.mean".
-Complex ones are held as pairs of real numbers on a last axis: safetensors 0.5 has no complex
-numbers. The header lists them.
+An array's name is its path in the model, for example "params.blocks.0.convolution.kernel" or
+"batch_stats.norm.mean". safetensors 0.5 has no complex dtype. A complex array is therefore stored
+as real numbers with a last axis of (real, imaginary), and the header lists the names of these
+arrays.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ _FORMAT = "spin-weights/1"
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """What a file of weights holds.
+    """The contents of a weights file.
 
     Attributes:
-      arrays: by name; float or complex.
-      metadata: what was written with them.
+      arrays: mapping from name to a float or complex array.
+      metadata: the metadata that was written with the arrays.
     """
 
     arrays: dict[str, np.ndarray]
@@ -43,15 +44,17 @@ def write_weights(
     model: nnx.Module | Mapping[str, PyTree],
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes a model's parameters and batch statistics, all at once or not at all.
+    """Writes a model's parameters and batch statistics to a file.
+
+    The file is written under a temporary name and then renamed, so it is never incomplete.
 
     Args:
-      path: the file; what is there is replaced.
+      path: the file; an existing file is replaced.
       model: the model, or its "params" and "batch_stats" as nested dicts.
-      metadata: what else is to be known of it, as JSON can hold it.
+      metadata: further information about the model; it must be JSON-serializable.
 
     Raises:
-      OSError: the file cannot be written; what was there before is there still.
+      OSError: the file cannot be written; an existing file is left unchanged.
     """
     from safetensors.numpy import save
 
@@ -84,8 +87,8 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
       path: the file.
 
     Raises:
-      FileNotFoundError: there is none.
-      ValueError: it holds something else, or is damaged.
+      FileNotFoundError: the file does not exist.
+      ValueError: the file is damaged, or was not written by `write_weights`.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -101,8 +104,8 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
         ) from error
     if header.get("format") != _FORMAT:
         raise ValueError(
-            f"{os.fspath(path)!r} has format {header.get('format')!r}, expected {_FORMAT!r}: it "
-            "was not written by spin_layers.write_weights, or by a newer one"
+            f"{os.fspath(path)!r} has format {header.get('format')!r}, expected {_FORMAT!r}: the "
+            "file was not written by spin_layers.write_weights, or by a newer version of it"
         )
     try:
         for name in json.loads(header["complex"]):
@@ -113,21 +116,21 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
 
 
 def fill_weights(model: nnx.Module, weights: Weights) -> None:
-    """Gives a model the parameters and batch statistics of a file.
+    """Replaces a model's parameters and batch statistics by those of a weights file.
 
     Args:
-      model: of the same structure; changed in place.
-      weights: as `read_weights` returns them.
+      model: a model whose arrays have the same names and shapes; it is changed in place.
+      weights: the result of `read_weights`.
 
     Raises:
-      ValueError: names or shapes differ; the model is as it was.
+      ValueError: names or shapes differ; the model is left unchanged.
     """
     filled, strange, reshaped = replaced_weights(_trees(model), weights)
     if left := strange + reshaped:
         raise ValueError(
             f"the weights do not fit this model: {', '.join(left[:3])}"
-            f"{' and others' if len(left) > 3 else ''}; make it with the options that they were "
-            "trained with"
+            f"{' and others' if len(left) > 3 else ''}; create the model with the options that "
+            "the weights were trained with"
         )
     for kind, tree in filled.items():
         state = nnx.state(model, _KINDS[kind])
@@ -138,16 +141,20 @@ def fill_weights(model: nnx.Module, weights: Weights) -> None:
 def replaced_weights(
     trees: Mapping[str, PyTree], weights: Weights
 ) -> tuple[dict[str, PyTree], tuple[str, ...], tuple[str, ...]]:
-    """Replaces the arrays of a model's trees by those of a file that have their name and shape.
+    """Replaces a model's arrays by the arrays of a weights file with the same name and shape.
 
     Args:
       trees: "params" and "batch_stats" as nested dicts.
-      weights: as `read_weights` returns them.
+      weights: the result of `read_weights`.
 
     Returns:
-      The trees, each array of the dtype that it had; a description of each array that only one of
-      the two has, or that is complex in the file alone; and of each that has another shape there:
-      "params.head.bias has shape (10,), the file's (26,)".
+      A tuple of three:
+
+      - the trees; every array keeps the dtype that it had in the model.
+      - unmatched arrays, one description each: the name is missing in the model or in the file, or
+        the array is complex in the file and real in the model.
+      - arrays of another shape, one description each: "params.head.bias has shape (10,), the file's
+        (26,)".
     """
     own = _flat(trees)
     strange = [f"{name} is not in the model" for name in weights.arrays if name not in own]

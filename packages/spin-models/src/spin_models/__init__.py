@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-# Loaded on first use: the plugin's module, which is in this package, must stay light.
+# Names load on first use, because the plugin's module is in this package and must import quickly.
 _HOMES = {
     "CNNClassifier": "spin_models.cnn_classifier",
     "SpinClassifier": "spin_models.spin_classifier",

@@ -1,4 +1,4 @@
-"""A planar CNN on the equirectangular map: the baseline that rotations confuse."""
+"""A planar CNN on the equirectangular map, the baseline that is not rotation-equivariant."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ import spin_registry as sr
 class CNNClassifier(nnx.Module):
     """3x3 convolutions with batch normalisation and ReLU, a mean over the map, a dense layer.
 
-    Knows nothing of the sphere: zero padding, unweighted means. Reads spin 0 alone.
+    The network treats the map as a flat image, with zero padding and unweighted means. It reads
+    only spin 0.
 
     Attributes:
-      convolutions: one per layer.
-      normalizations: one per layer.
-      head: the dense layer.
+      convolutions: one `flax.nnx.Conv` per layer.
+      normalizations: one `flax.nnx.BatchNorm` per layer.
+      head: the dense layer from means to logits.
     """
 
     def __init__(
@@ -40,26 +41,26 @@ class CNNClassifier(nnx.Module):
         """Makes the layers.
 
         Args:
-          input: grid and channels of the fields to classify; spin 0 alone.
+          input: grid and channels of the fields to classify; spin 0 only.
           output: the number of classes.
-          widths: channels, layer by layer.
-          pool: whether a layer averages over 2x2 pixels first.
-          dtype: of the parameters, float32 or float64.
-          precision: of the convolutions.
-          rngs: its "params" stream draws the parameters.
+          widths: number of channels of each layer.
+          pool: for each layer, whether it first averages over 2x2 pixels.
+          dtype: dtype of the parameters, float32 or float64.
+          precision: precision of the convolutions and of the dense layer.
+          rngs: the "params" stream draws the parameters.
 
         Raises:
-          ValueError: the input has other spins than 0, or the sequences differ in length.
+          ValueError: the input has spins other than 0, or the sequences differ in length.
         """
         if tuple(input.channels) != (0,):
             raise ValueError(
                 f"CNNClassifier reads spin 0 alone, and the input has spins {tuple(input.channels)}"
-                "; choose a spin classifier for such fields."
+                "; use a spin classifier for such fields."
             )
         if not len(widths) == len(pool) > 0:
             raise ValueError(
                 f"CNNClassifier: widths has {len(widths)} entries, pool {len(pool)}; each needs "
-                "one for every layer."
+                "one entry for every layer."
             )
         self.grid = input.grid
         self.channels = nnx.static(dict(input.channels))
@@ -91,17 +92,17 @@ class CNNClassifier(nnx.Module):
         )
 
     def __call__(self, field: Mapping[int, jax.Array], *, train: bool = False) -> jax.Array:
-        """Classifies.
+        """Classifies a batch of fields.
 
         Args:
           field: {0: real (batch, lat, long, channel)}.
-          train: use and record the batch's statistics.
+          train: normalise with the batch's statistics, and update the running ones.
 
         Returns:
           Logits, (batch, num_classes).
 
         Raises:
-          ValueError: a field that the network was not made for.
+          ValueError: the field has the wrong spins, channels, shape or dtype.
         """
         x = self._checked(field)
         for layer in range(len(self.pool)):
@@ -111,23 +112,24 @@ class CNNClassifier(nnx.Module):
     def features(
         self, field: Mapping[int, jax.Array]
     ) -> dict[str, tuple[st.Grid, dict[int, jax.Array]]]:
-        """The maps between the layers, in evaluation, as if they were fields of spin 0.
+        """Returns the output of every layer in evaluation mode, as a field of spin 0.
 
         Args:
-          field: as in a call.
+          field: {0: real (batch, lat, long, channel)}.
 
         Returns:
-          Of every layer, by its name: the grid of as many points, and the map, {0: (batch, lat,
-          long, channel)}.
+          For each layer, by its name ("layer 1"): a grid of the map's shape, and the map,
+          {0: (batch, lat, long, channel)}.
 
         Raises:
-          ValueError: a field that the network was not made for.
+          ValueError: the field has the wrong spins, channels, shape or dtype.
         """
         found: dict[str, tuple[st.Grid, dict[int, jax.Array]]] = {}
-        x = self._checked(field)
-        for layer in range(len(self.pool)):
+        x, grid = self._checked(field), self.grid
+        for layer, pools in enumerate(self.pool):
             x = self._layer(layer, x, train=False)
-            found[f"layer {layer + 1}"] = (st.EquiangularGrid(x.shape[1]), {0: x})
+            grid = grid.coarser() if pools else grid
+            found[f"layer {layer + 1}"] = (grid, {0: x})
         return found
 
     def _layer(self, number: int, x: jax.Array, *, train: bool) -> jax.Array:
@@ -141,7 +143,7 @@ class CNNClassifier(nnx.Module):
         sl.check_field(field, self.channels, "CNNClassifier", self.grid)
         if jnp.iscomplexobj(field[0]):
             raise ValueError(
-                f"CNNClassifier: spin 0 has dtype {field[0].dtype}; a planar network takes real "
+                f"CNNClassifier: spin 0 has dtype {field[0].dtype}; a planar network needs real "
                 "values, for example the real part."
             )
         return field[0]

@@ -1,9 +1,12 @@
-"""Registers this package's models; imports nothing heavy.
+"""Registers this package's models. This module imports only the registry, so it imports quickly.
 
-A model is a class and its options. The six-layer ones are those of Esteves, Makadia and Daniilidis
-(2020), arXiv 2006.10731, section 5.1, as the published code has them; their `pool` stands for
-resolutions (64, 64, 64, 32, 32, 16, 16) where the input has 64. The gated one is ours: of as many
-layers and no more parameters, on grids of (64, 32, 32, 32, 16, 16, 16).
+A registered model is a class with options. `spin_classifier_6_layers`,
+`spherical_classifier_6_layers` and `cnn_classifier_6_layers` are the networks of Esteves, Makadia
+and Daniilidis (2020), arXiv 2006.10731, section 5.1, as in the published code. With 64 x 64 inputs,
+their `pool` gives the resolutions (64, 64, 64, 32, 32, 16, 16).
+
+`gated_spin_classifier_6_layers` is this project's own network. It has the same number of layers and
+no more parameters than the published one. Its resolutions are (64, 32, 32, 32, 16, 16, 16).
 """
 
 from typing import Any
@@ -18,7 +21,7 @@ _POOL_3_LAYERS = (False, False, True)
 
 @sr.hookimpl
 def register_models() -> list[sr.ModelEntry]:
-    """The models of this package."""
+    """Returns the models of this package."""
     return [
         _entry(
             "spin_classifier_6_layers",
@@ -32,7 +35,7 @@ def register_models() -> list[sr.ModelEntry]:
         _entry(
             "gated_spin_classifier_6_layers",
             _SPIN,
-            "ours, not the paper's: spectral pooling and gated nonlinearities; 38,642 parameters",
+            "not in the paper: spectral pooling and gated nonlinearities; 38,642 parameters",
             widths=(16, 16, 20, 22, 24, 26),
             spins=(0, 1),
             filter_values=(6, 6, 4, 4, 3, 3),
@@ -43,7 +46,7 @@ def register_models() -> list[sr.ModelEntry]:
         _entry(
             "spherical_classifier_6_layers",
             _SPIN,
-            "baseline of spin_classifier_6_layers: spin 0 alone, isotropic; 57,238 parameters",
+            "baseline for spin_classifier_6_layers: only spin 0, isotropic; 57,238 parameters",
             widths=(16, 16, 32, 32, 58, 58),
             spins=(0,),
             filter_values=(8,) * 6,
@@ -52,14 +55,14 @@ def register_models() -> list[sr.ModelEntry]:
         _entry(
             "cnn_classifier_6_layers",
             _PLANAR,
-            "baseline of spin_classifier_6_layers: a planar CNN on the map; 59,230 parameters",
+            "baseline for spin_classifier_6_layers: a planar CNN on the map; 59,230 parameters",
             widths=(16, 16, 32, 32, 54, 54),
             pool=_POOL_6_LAYERS,
         ),
         _entry(
             "tiny_classifier",
             _SPIN,
-            "three layers of spins {0, 1} for 32 x 32 inputs: minutes on a laptop",
+            "three layers, spins {0, 1}, for 32 x 32 inputs; trains in minutes on a laptop",
             widths=(12, 16, 24),
             spins=(0, 1),
             filter_values=(6, 6, 4),
@@ -68,7 +71,7 @@ def register_models() -> list[sr.ModelEntry]:
         _entry(
             "tiny_cnn_classifier",
             _PLANAR,
-            "baseline of tiny_classifier, of its size: three planar convolutions",
+            "baseline for tiny_classifier: three planar convolutions, similar parameter count",
             widths=(14, 26, 34),
             pool=_POOL_3_LAYERS,
         ),

@@ -1,4 +1,4 @@
-"""Trained models that come with the package."""
+"""Loads the trained models that are part of the package."""
 
 from __future__ import annotations
 
@@ -14,40 +14,42 @@ _SUFFIX = ".safetensors"
 
 
 def load_pretrained(model_name: str, dataset: str) -> nnx.Module:
-    """Loads a trained model that comes with the package: nothing is downloaded.
+    """Loads a trained model from the package; nothing is downloaded.
+
+    `pretrained_names` lists the available pairs. Use a model trained on a "bilinear" dataset for
+    your own images, because `spin_data` projects images bilinearly.
 
     Args:
-      model_name: the registered name, "spin_classifier_6_layers".
-      dataset: the dataset that it was trained on, "spherical_mnist/rotated"; or
-        "spherical_mnist/bilinear_rotated", for images of your own, which `spin_data` draws
-        bilinearly. "gated_spin_classifier_6_layers" is there as trained on upright digits alone,
-        "spherical_mnist/bilinear_canonical".
+      model_name: the registered name, for example "spin_classifier_6_layers".
+      dataset: the dataset that the model was trained on, for example "spherical_mnist/rotated" or
+        "spherical_mnist/bilinear_rotated". "gated_spin_classifier_6_layers" is only available
+        trained on digits that are not rotated, "spherical_mnist/bilinear_canonical".
 
     Returns:
-      The model, with its parameters and batch statistics, as `load` returns one. How it was trained
-      stands in the main repository's `results/`.
+      The model with its parameters and batch statistics, as `load` returns it. `results/` in the
+      repository documents how it was trained.
 
     Raises:
-      KeyError: there are no such weights; `pretrained_names` lists those that there are.
+      KeyError: the package has no weights for this model and dataset.
     """
     weights = _weights().get((model_name, dataset))
     if weights is None:
         there = ", ".join(f"({name!r}, {data!r})" for name, data in pretrained_names())
         raise KeyError(
             f"no weights of {model_name!r} trained on {dataset!r} come with spin-models: there are "
-            f"{there}. Train it by spin-train, then spin-export and spin_models.load"
+            f"{there}. Train it with spin-train, then use spin-export and spin_models.load"
         )
     with resources.as_file(weights) as path:
         return load(path)
 
 
 def pretrained_names() -> list[tuple[str, str]]:
-    """Returns what `load_pretrained` accepts: pairs of a model's and a dataset's name."""
+    """Returns the pairs of model name and dataset that `load_pretrained` accepts."""
     return sorted(_weights())
 
 
 def _weights() -> dict[tuple[str, str], Traversable]:
-    """The files weights/DATASET/MODEL.safetensors; a dataset's name may have slashes."""
+    """Finds the files weights/DATASET/MODEL.safetensors; a dataset's name may contain slashes."""
     found = {}
 
     def collect(folder: Traversable, dataset: str) -> None:

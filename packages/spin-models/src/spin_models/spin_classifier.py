@@ -1,4 +1,4 @@
-"""A classifier of fields on the sphere, invariant to their rotation."""
+"""A rotation-invariant classifier of spin-weighted fields on the sphere."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import spin_registry as sr
 
 
 class SpinClassifier(nnx.Module):
-    """Blocks of spin convolutions, a mean over the sphere, a dense layer.
+    """Blocks of spin convolutions, a mean over the sphere, and a dense layer.
 
     Attributes:
-      blocks: the `spin_layers.SpinBlock`s.
-      head: the dense layer from invariants to logits.
+      blocks: list of `spin_layers.SpinBlock`.
+      head: the dense layer from means to logits.
     """
 
     def __init__(
@@ -42,19 +42,19 @@ class SpinClassifier(nnx.Module):
         Args:
           input: grid and channels of the fields to classify.
           output: the number of classes.
-          widths: channels of each spin, block by block.
+          widths: for each block, the number of channels of every spin.
           spins: spin weights of every block's output.
-          filter_values: learned values per filter, block by block; None for one per degree.
-          pool: whether a block halves the resolution first.
-          pooling: how, "weighted" or "spectral": see `spin_layers.SpinBlock`.
-          nonlinearity: "magnitude" or "gated", likewise.
-          dtype: of the parameters' real part, float32 or float64.
-          precision: of the matrix products.
-          rngs: its "params" stream draws the parameters.
+          filter_values: for each block, the learned values per filter; None for one per degree.
+          pool: for each block, whether it halves the resolution.
+          pooling: "weighted" or "spectral", see `spin_layers.SpinBlock`.
+          nonlinearity: "magnitude" or "gated", see `spin_layers.SpinBlock`.
+          dtype: real dtype of the parameters, float32 or float64.
+          precision: precision of the matrix products.
+          rngs: the "params" stream draws the parameters.
 
         Raises:
-          ValueError: the sequences differ in length, the grid is too coarse for the pooling, or
-            what the layers refuse.
+          ValueError: the sequences differ in length, the grid is too coarse for the pooling, or a
+            layer rejects its arguments.
         """
         if not len(widths) == len(filter_values) == len(pool) > 0:
             raise ValueError(
@@ -90,42 +90,42 @@ class SpinClassifier(nnx.Module):
         )
 
     def __call__(self, field: Mapping[int, jax.Array], *, train: bool = False) -> jax.Array:
-        """Classifies.
+        """Classifies a batch of fields.
 
         Args:
           field: mapping from spin to (batch, lat, long, channel) on the input's grid.
-          train: use and record the batch's statistics.
+          train: normalise with the batch's statistics, and update the running ones.
 
         Returns:
           Logits, (batch, num_classes).
 
         Raises:
-          ValueError: a field that the network was not made for.
+          ValueError: the field has the wrong spins, channels, shape or dtype.
         """
         packed = self._packed(field)
         for block in self.blocks:
-            packed = sl.fused_block(block, packed, train=train)
+            packed = block.on_packed(packed, train=train)
         return self.head(sl.global_pool_packed(packed, self.blocks[-1].output_grid))
 
     def features(
         self, field: Mapping[int, jax.Array]
     ) -> dict[str, tuple[st.Grid, dict[int, jax.Array]]]:
-        """The fields between the blocks, in evaluation.
+        """Returns the output of every block in evaluation mode.
 
         Args:
-          field: as in a call.
+          field: mapping from spin to (batch, lat, long, channel) on the input's grid.
 
         Returns:
-          Of every block, by its name: the grid, and the field, a mapping from spin to (batch, lat,
-          long, channel).
+          For each block, by its name ("block 1"): the grid, and the field, a mapping from spin to
+          (batch, lat, long, channel).
 
         Raises:
-          ValueError: a field that the network was not made for.
+          ValueError: the field has the wrong spins, channels, shape or dtype.
         """
         found: dict[str, tuple[st.Grid, dict[int, jax.Array]]] = {}
         packed = self._packed(field)
         for number, block in enumerate(self.blocks, start=1):
-            packed = sl.fused_block(block, packed, train=False)
+            packed = block.on_packed(packed, train=False)
             found[f"block {number}"] = (block.output_grid, sl.unpack(packed))
         return found
 

@@ -1,10 +1,11 @@
-"""Models and datasets on the sphere as plugins: what they agree on, and the lookup by name.
+"""Registers models, datasets and grids as plugins, and looks them up by name.
 
-Importing this package, and listing what is registered, imports neither JAX nor NumPy.
+The package also defines the specifications that models and datasets share. Importing it, or listing
+the registered names, imports neither JAX nor NumPy.
 """
 
 from spin_registry.catalogue import BrokenPlugin
-from spin_registry.entries import DatasetEntry, ModelEntry
+from spin_registry.entries import DatasetEntry, GridEntry, ModelEntry
 from spin_registry.errors import (
     EntryImportError,
     NameConflictError,
@@ -12,15 +13,19 @@ from spin_registry.errors import (
     RegistryError,
     UnknownNameError,
 )
+from spin_registry.grid_description import describe_grid, grid_from_description
 from spin_registry.hooks import hookimpl, hookspec
 from spin_registry.lookup import (
     broken_plugins,
     dataset_names,
     get_dataset,
+    get_grid,
     get_model,
+    grid_names,
     model_names,
     refresh,
 )
+from spin_registry.model_description import ModelDescription
 from spin_registry.specs import ClassSpec, FieldSpec
 
 __all__ = [
@@ -29,6 +34,8 @@ __all__ = [
     "DatasetEntry",
     "EntryImportError",
     "FieldSpec",
+    "GridEntry",
+    "ModelDescription",
     "ModelEntry",
     "NameConflictError",
     "OptionError",
@@ -36,8 +43,12 @@ __all__ = [
     "UnknownNameError",
     "broken_plugins",
     "dataset_names",
+    "describe_grid",
     "get_dataset",
+    "get_grid",
     "get_model",
+    "grid_from_description",
+    "grid_names",
     "hookimpl",
     "hookspec",
     "model_names",

@@ -1,4 +1,4 @@
-"""`python -m spin_registry` is the command `spin-list`."""
+"""Runs the command `spin-list` as `python -m spin_registry`."""
 
 import sys
 

@@ -1,22 +1,22 @@
-"""What plugins have registered, with where it comes from."""
+"""The registered entries, with the plugin that each comes from."""
 
 from collections import Counter
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from spin_registry.entries import DatasetEntry, ModelEntry
+from spin_registry.entries import DatasetEntry, GridEntry, ModelEntry
 from spin_registry.errors import NameConflictError, UnknownNameError, did_you_mean, one_line
 
-Entry = TypeVar("Entry", ModelEntry, DatasetEntry)
+Entry = TypeVar("Entry", ModelEntry, DatasetEntry, GridEntry)
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """Where entries come from.
+    """A plugin: the origin of registered entries.
 
     Attributes:
         name: the name of the entry point.
-        distribution: the distribution that declares it, "unknown" if there is none.
+        distribution: the distribution that declares the entry point, "unknown" if there is none.
         version: the distribution's version, "unknown" if there is none.
     """
 
@@ -30,10 +30,10 @@ class Plugin:
 
 @dataclass(frozen=True)
 class BrokenPlugin(Plugin):
-    """A plugin that could not be loaded; nothing of it is registered.
+    """A plugin that could not be loaded; none of its entries is registered.
 
     Attributes:
-        error: what was raised. Raise it again to see where it comes from.
+        error: the exception. Raise it again to see its traceback.
     """
 
     error: BaseException
@@ -54,12 +54,13 @@ class Registration(Generic[Entry]):
 
 @dataclass(frozen=True)
 class Catalogue(Generic[Entry]):
-    """All that is registered of one kind.
+    """All registered entries of one kind.
 
     Attributes:
-        kind: "model" or "dataset".
-        registrations: what was registered, sorted by name; conflicting names are there repeatedly.
-        broken: the plugins that failed to load: a name that is missing may be theirs.
+        kind: "model", "dataset" or "grid".
+        registrations: the registered entries, sorted by name. A name that is registered more than
+            once appears more than once.
+        broken: the plugins that failed to load. One of them may have registered a missing name.
     """
 
     kind: str
@@ -67,11 +68,11 @@ class Catalogue(Generic[Entry]):
     broken: tuple[BrokenPlugin, ...]
 
     def names(self) -> tuple[str, ...]:
-        """The registered names, sorted, each once; those in conflict too."""
+        """Returns the registered names, sorted and without repetition, including conflicts."""
         return tuple(dict.fromkeys(r.entry.name for r in self.registrations))
 
     def conflicts(self) -> dict[str, tuple[Plugin, ...]]:
-        """The names that are registered more than once, and the plugins that do it."""
+        """Returns the names that are registered more than once, with the plugins of each."""
         count = Counter(r.entry.name for r in self.registrations)
         return {
             name: tuple(r.plugin for r in self.registrations if r.entry.name == name)
@@ -80,11 +81,11 @@ class Catalogue(Generic[Entry]):
         }
 
     def get(self, name: str) -> Entry:
-        """Looks an entry up by its name.
+        """Looks up an entry by its name.
 
         Raises:
             UnknownNameError: if the name is not registered.
-            NameConflictError: if it is registered more than once.
+            NameConflictError: if the name is registered more than once.
         """
         found = [r for r in self.registrations if r.entry.name == name]
         if len(found) == 1:
@@ -109,8 +110,9 @@ class Catalogue(Generic[Entry]):
 
 @dataclass(frozen=True)
 class Registry:
-    """The models, the datasets, and the plugins that failed to load."""
+    """The models, the datasets, the grids, and the plugins that failed to load."""
 
     models: Catalogue[ModelEntry]
     datasets: Catalogue[DatasetEntry]
+    grids: Catalogue[GridEntry]
     broken: tuple[BrokenPlugin, ...]

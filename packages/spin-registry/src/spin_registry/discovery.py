@@ -1,4 +1,4 @@
-"""From entry points to a registry: every plugin is loaded by itself, under a guard."""
+"""Loads every plugin on its own, so that a broken plugin does not affect the others."""
 
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint
@@ -10,47 +10,44 @@ from spin_registry import hooks
 from spin_registry.catalogue import (
     BrokenPlugin,
     Catalogue,
-    Entry,
     Plugin,
     Registration,
     Registry,
 )
-from spin_registry.entries import DatasetEntry, ModelEntry
 
 
 def discover(entry_points: Iterable[EntryPoint]) -> Registry:
-    """Loads plugins and collects what they register.
+    """Loads plugins and collects the entries that they register.
 
-    A plugin counts whole or not at all: if its import, its registration or one of its hooks fails,
-    it is noted as broken, and the others are as if it were not there.
+    If a plugin's import, its registration or one of its hooks fails, the plugin is recorded as
+    broken. None of its entries is registered then, and the other plugins are not affected.
 
     Args:
-        entry_points: each names a module (or another object) that implements hooks.
+        entry_points: entry points, each of which names a module (or another object) that implements
+            hooks.
     """
-    models: list[Registration[ModelEntry]] = []
-    datasets: list[Registration[DatasetEntry]] = []
+    found: dict[str, list[Registration[Any]]] = {kind: [] for kind in hooks.KINDS}
     broken: list[BrokenPlugin] = []
     for entry_point in entry_points:
         plugin = _plugin(entry_point)
         try:
-            hook = _register(entry_point)
-            new_models = _entries(hook.register_models, ModelEntry)
-            new_datasets = _entries(hook.register_datasets, DatasetEntry)
+            relay = _register(entry_point)
+            new = {kind: _entries(_hook(relay, kind), entry) for kind, entry in hooks.KINDS.items()}
         except (Exception, SystemExit) as error:
             broken.append(BrokenPlugin(plugin.name, plugin.distribution, plugin.version, error))
-        else:
-            models += [Registration(entry, plugin) for entry in new_models]
-            datasets += [Registration(entry, plugin) for entry in new_datasets]
-    return Registry(
-        Catalogue("model", tuple(sorted(models, key=_order)), tuple(broken)),
-        Catalogue("dataset", tuple(sorted(datasets, key=_order)), tuple(broken)),
-        tuple(broken),
-    )
+            continue
+        for kind, entries in new.items():
+            found[kind] += [Registration(entry, plugin) for entry in entries]
+    catalogues: dict[str, Catalogue[Any]] = {
+        kind: Catalogue(kind, tuple(sorted(registrations, key=_order)), tuple(broken))
+        for kind, registrations in found.items()
+    }
+    return Registry(catalogues["model"], catalogues["dataset"], catalogues["grid"], tuple(broken))
 
 
 def _plugin(entry_point: EntryPoint) -> Plugin:
     try:
-        # Metadata left behind by an interrupted uninstallation lacks its name.
+        # Metadata that an interrupted uninstallation left behind has no name.
         distribution = entry_point.dist
         return Plugin(entry_point.name, distribution.name, distribution.version)  # type: ignore[union-attr]
     except Exception:
@@ -58,32 +55,34 @@ def _plugin(entry_point: EntryPoint) -> Plugin:
 
 
 def _register(entry_point: EntryPoint) -> pluggy.HookRelay:
-    """Loads a plugin and gives it to a plugin manager of its own.
+    """Loads a plugin and registers it in a plugin manager of its own.
 
-    In a manager that all of them share, a registration that fails halfway would stay behind, and
-    a hook that raises (or a hook wrapper) would reach the other plugins' results.
+    In a shared manager, a plugin whose registration fails halfway would stay registered. A hook
+    that raises, or a hook wrapper, would also affect the results of the other plugins.
     """
     manager = pluggy.PluginManager(hooks.PROJECT)
     manager.add_hookspecs(hooks)
     manager.register(entry_point.load(), entry_point.name)
     manager.check_pending()
-    if not (
-        manager.hook.register_models.get_hookimpls()
-        or manager.hook.register_datasets.get_hookimpls()
-    ):
+    if not any(_hook(manager.hook, kind).get_hookimpls() for kind in hooks.KINDS):
+        names = ", ".join(f"register_{kind}s" for kind in hooks.KINDS)
         raise TypeError(
-            f"{entry_point.value!r} implements neither register_models nor register_datasets; "
-            "mark one with @spin_registry.hookimpl"
+            f"{entry_point.value!r} implements none of {names}; mark one with "
+            "@spin_registry.hookimpl"
         )
     return manager.hook
 
 
-def _entries(hook: pluggy.HookCaller, entry_type: type[Entry]) -> list[Entry]:
-    """Calls a hook, and checks what its implementation returns."""
+def _hook(relay: pluggy.HookRelay, kind: str) -> pluggy.HookCaller:
+    return getattr(relay, f"register_{kind}s")
+
+
+def _entries(hook: pluggy.HookCaller, entry_type: type[Any]) -> list[Any]:
+    """Calls a hook, and checks the result of its implementation."""
     results: list[Any] = hook()
     if hook.get_hookimpls() and not results:
-        results = [None]  # Pluggy leaves it out: the implementation lacks a return statement.
-    entries: list[Entry] = []
+        results = [None]  # Pluggy drops None: the implementation lacks a return statement.
+    entries: list[Any] = []
     for result in results:
         wrong = [result]
         if isinstance(result, list | tuple):

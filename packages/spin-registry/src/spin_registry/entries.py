@@ -1,28 +1,30 @@
-"""What a plugin registers: a name, and where the thing that it names can be imported from."""
+"""The entries that a plugin registers: a name, and a reference to the object behind it."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spin_registry.errors import UnknownNameError
-from spin_registry.frozen import FrozenMapping
-from spin_registry.targets import call_target, check_target
+from spin_registry.frozen_mapping import FrozenMapping
+from spin_registry.object_reference import call_object, check_object_reference, load_object
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model under its name.
+    """A registered model.
 
     Attributes:
-        name: what the model is looked up by; no white space.
-        factory: where the factory is, as "module:attribute". It is imported when the model is
-            created, not before, and called as `factory(input, output, rngs=rngs, **options)`.
-        summary: what the model is, in one line.
-        options: keyword arguments of the factory that differ from its defaults, immutable.
+        name: the name that the model is looked up by, without white space.
+        factory: reference to the factory, "module:attribute". The module is only imported when the
+            model is created. The factory is called as
+            `factory(input, output, rngs=rngs, **options)`.
+        summary: a description of the model in one line.
+        options: keyword arguments for the factory, immutable.
 
     Raises:
         ValueError: if the name or the factory is malformed.
-        TypeError: if `summary` is not a string, or `options` not a mapping from names.
+        TypeError: if `summary` is not a string, or `options` is not a mapping from names.
     """
 
     name: str
@@ -37,19 +39,19 @@ class ModelEntry:
         """Imports the factory and calls it.
 
         Args:
-            input: `FieldSpec` of the field that the model will be given.
-            output: `ClassSpec` or `FieldSpec` of what the model shall return.
-            rngs: the source of randomness for the initial parameters, a `flax.nnx.Rngs`.
-            **options: the factory's keyword arguments; they go before the entry's own.
+            input: `FieldSpec` of the model's input.
+            output: `ClassSpec` or `FieldSpec` of the model's output.
+            rngs: the random streams for the initial parameters, a `flax.nnx.Rngs`.
+            **options: keyword arguments for the factory; they override the entry's own.
 
         Returns:
-            What the factory returns: a `flax.nnx.Module`.
+            The factory's result, a `flax.nnx.Module`.
 
         Raises:
             EntryImportError: if the factory cannot be imported, or is not callable.
-            OptionError: if the factory does not accept an option, or lacks one.
+            OptionError: if the factory does not accept an option, or a required one is missing.
         """
-        return call_target(
+        return call_object(
             f"model {self.name!r}",
             self.factory,
             {**self.options, **options},
@@ -61,21 +63,21 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """A dataset under its name.
+    """A registered dataset.
 
     Attributes:
-        name: what the dataset is looked up by; no white space.
-        loader: where the loader is, as "module:attribute". It is imported when the dataset is
-            loaded, not before, and called as `loader(**options)`.
-        summary: what the dataset is, in one line.
-        options: keyword arguments of the loader that differ from its defaults, immutable.
-        argument: the option that a name may carry after a colon: with "path",
-            `get_dataset("name:/some/where")` is this entry with the option path="/some/where". ""
-            where a name carries none.
+        name: the name that the dataset is looked up by, without white space.
+        loader: reference to the loader, "module:attribute". The module is only imported when the
+            dataset is loaded. The loader is called as `loader(**options)`.
+        summary: a description of the dataset in one line.
+        options: keyword arguments for the loader, immutable.
+        argument: the name of an option that users may give after a colon. With "path",
+            `get_dataset("name:/some/where")` returns this entry with the option path="/some/where".
+            "" if the dataset takes nothing after a colon.
 
     Raises:
         ValueError: if the name, the loader or the argument is malformed.
-        TypeError: if `summary` is not a string, or `options` not a mapping from names.
+        TypeError: if `summary` is not a string, or `options` is not a mapping from names.
     """
 
     name: str
@@ -94,14 +96,17 @@ class DatasetEntry:
 
     @property
     def usage(self) -> str:
-        """The name as it is asked for: "name", or "name:PATH" where it carries an argument."""
+        """The form in which users write the name: "name", or "name:PATH" with an argument."""
         return f"{self.name}:{self.argument.upper()}" if self.argument else self.name
 
     def with_argument(self, value: str) -> "DatasetEntry":
-        """The entry whose name carried `value` after a colon.
+        """Returns the entry with the option `argument` set to `value`.
+
+        Args:
+            value: the text after the colon in "name:value".
 
         Raises:
-            UnknownNameError: if this entry takes none, or the value is empty.
+            UnknownNameError: if this entry takes nothing after a colon, or the value is empty.
         """
         if not self.argument:
             raise UnknownNameError(
@@ -119,29 +124,74 @@ class DatasetEntry:
         """Imports the loader and calls it.
 
         Args:
-            **options: the loader's keyword arguments; they go before the entry's own.
+            **options: keyword arguments for the loader; they override the entry's own.
 
         Returns:
-            What the loader returns: an object with `input` (a `FieldSpec`), `output` (a `ClassSpec`
-            or `FieldSpec`) and `splits` (a random-access source of records for each name).
+            The loader's result: an object with `input` (a `FieldSpec`), `output` (a `ClassSpec` or
+            `FieldSpec`) and `splits` (a mapping from split name to a random-access source of
+            records).
 
         Raises:
             EntryImportError: if the loader cannot be imported, or is not callable.
-            OptionError: if the loader does not accept an option, or lacks one.
+            OptionError: if the loader does not accept an option, or a required one is missing.
         """
-        return call_target(f"dataset {self.name!r}", self.loader, {**self.options, **options})
+        return call_object(f"dataset {self.name!r}", self.loader, {**self.options, **options})
 
 
-def _check(entry: ModelEntry | DatasetEntry, target: str, role: str) -> None:
-    """Raises for what is malformed in an entry, and makes its options immutable."""
+@dataclass(frozen=True)
+class GridEntry:
+    """A registered kind of grid, which files can describe.
+
+    Attributes:
+        name: the name of the kind, for the lookup and in descriptions, without white space.
+        factory: reference to the grid's class, "module:attribute". The class must be a dataclass
+            whose fields are JSON-serializable and are accepted by its constructor by name.
+        summary: a description of the grid in one line.
+
+    Raises:
+        ValueError: if the name or the factory is malformed.
+        TypeError: if `summary` is not a string.
+    """
+
+    name: str
+    factory: str
+    summary: str = ""
+
+    def __post_init__(self) -> None:
+        _check(self, self.factory, "factory")
+
+    def create(self, *sizes: Any, **arguments: Any) -> Any:
+        """Imports the class and makes a grid.
+
+        Args:
+            *sizes: positional arguments for the class.
+            **arguments: keyword arguments for the class.
+
+        Raises:
+            EntryImportError: if the class cannot be imported, or is not callable.
+            OptionError: if its constructor does not accept the arguments.
+        """
+        return call_object(f"grid {self.name!r}", self.factory, arguments, *sizes)
+
+    def describes(self, grid: Any) -> bool:
+        """Returns whether a grid is of this kind, without importing the kind's module."""
+        if self.factory.partition(":")[0] not in sys.modules:
+            return False
+        return load_object(f"grid {self.name!r}", self.factory) is type(grid)
+
+
+def _check(entry: ModelEntry | DatasetEntry | GridEntry, target: str, role: str) -> None:
+    """Checks the attributes of an entry, and makes its options immutable."""
     what = type(entry).__name__
     if not isinstance(entry.name, str) or entry.name.split() != [entry.name]:
         raise ValueError(f"{what}: a name must be a string without white space, not {entry.name!r}")
-    check_target(target, f"{what} {entry.name!r}: {role}")
+    check_object_reference(target, f"{what} {entry.name!r}: {role}")
     if not isinstance(entry.summary, str):
         raise TypeError(
             f"{what} {entry.name!r}: the summary must be a string, not {entry.summary!r}"
         )
+    if isinstance(entry, GridEntry):
+        return
     if not isinstance(entry.options, Mapping) or not all(isinstance(o, str) for o in entry.options):
         raise TypeError(
             f"{what} {entry.name!r}: options must map names to values, as {{'depth': 4}} does, "

@@ -1,31 +1,31 @@
-"""The errors of this package: each is a `RegistryError`, and its message is one line."""
+"""The errors of this package: all are a `RegistryError`, and their messages are one line."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class RegistryError(Exception):
-    """Something that a registered name was asked for cannot be had."""
+    """A registered name cannot be looked up, or its object cannot be imported or called."""
 
 
 class UnknownNameError(RegistryError, LookupError):
-    """No plugin registers this name."""
+    """No plugin registers the name."""
 
 
 class NameConflictError(RegistryError, LookupError):
-    """This name is registered more than once, so that none of its entries is used."""
+    """The name is registered more than once; none of its entries is used."""
 
 
 class EntryImportError(RegistryError, ImportError):
-    """What an entry points to cannot be imported, or is not callable."""
+    """The object that an entry refers to cannot be imported, or is not callable."""
 
 
 class OptionError(RegistryError, TypeError):
-    """What an entry points to does not accept what it was to be called with."""
+    """The object that an entry refers to does not accept the given arguments."""
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Returns " (did you mean ...?)" with the choices close to `word`, or nothing."""
+    """Returns " (did you mean ...?)" with the choices close to `word`, or an empty string."""
     close = difflib.get_close_matches(word, list(choices))
     return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
 

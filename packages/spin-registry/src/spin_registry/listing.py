@@ -1,4 +1,4 @@
-"""The command `spin-list`: what is registered, by which distribution, and what failed to load."""
+"""The command `spin-list`: prints the registered entries and the plugins that failed to load."""
 
 import argparse
 import json
@@ -15,17 +15,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the registry.
 
     Args:
-        arguments: those of the command line, by default the process's own.
+        arguments: command-line arguments; None for those of the process.
 
     Returns:
-        The exit status: 0, also if plugins are broken or names are in conflict.
+        The exit status: 0, also if plugins are broken or names are registered more than once.
     """
     parser = argparse.ArgumentParser(
         prog="spin-list",
-        description="List the registered models and datasets, the names that are registered more "
-        "than once, and the plugins that failed to load.",
-        epilog="The exit status is 0 in all of these cases: a program that wants to know looks at "
-        "'conflicts' and 'broken' in the JSON.",
+        description="List the registered models, datasets and grids, the names that are "
+        "registered more than once, and the plugins that failed to load.",
+        epilog="The exit status is 0 in all of these cases. Programs should read 'conflicts' and "
+        "'broken' in the output of --json.",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     as_json = parser.parse_args(arguments).json
@@ -35,14 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def describe(registry: Registry) -> dict[str, list[Row]]:
-    """Returns the registry as plain lists and dictionaries, as `spin-list --json` prints it."""
+    """Returns the registry as lists and dictionaries, the form that `spin-list --json` prints."""
     return {
         "models": [_entry(r) | {"factory": r.entry.factory} for r in registry.models.registrations],
         "datasets": [
             _entry(r) | {"loader": r.entry.loader, "usage": r.entry.usage}
             for r in registry.datasets.registrations
         ],
-        "conflicts": _conflicts(registry.models) + _conflicts(registry.datasets),
+        "grids": [_entry(r) | {"factory": r.entry.factory} for r in registry.grids.registrations],
+        "conflicts": [
+            conflict
+            for catalogue in (registry.models, registry.datasets, registry.grids)
+            for conflict in _conflicts(catalogue)
+        ],
         "broken": [_origin(plugin) | {"error": plugin.reason} for plugin in registry.broken],
     }
 
@@ -53,7 +58,7 @@ def _entry(registration: Registration[Any]) -> Row:
         "name": entry.name,
         **_origin(registration.plugin),
         "summary": entry.summary,
-        "options": dict(entry.options),
+        "options": dict(getattr(entry, "options", {})),
     }
 
 
@@ -76,6 +81,7 @@ def _page(found: dict[str, list[Row]]) -> str:
     sections = [
         _table("MODEL", found["models"]),
         _table("DATASET", found["datasets"]),
+        _table("GRID", found["grids"]),
     ]
     if found["conflicts"]:
         lines = [

@@ -1,4 +1,4 @@
-"""The lookup by name, among the plugins that are installed."""
+"""Looks up models, datasets and grids by name, among the installed plugins."""
 
 import functools
 import importlib
@@ -6,36 +6,37 @@ from importlib import metadata
 
 from spin_registry.catalogue import BrokenPlugin, Registry
 from spin_registry.discovery import discover
-from spin_registry.entries import DatasetEntry, ModelEntry
+from spin_registry.entries import DatasetEntry, GridEntry, ModelEntry
 from spin_registry.hooks import PROJECT
 
 
 def model_names() -> tuple[str, ...]:
-    """Returns the names of the registered models, sorted; those registered twice included."""
+    """Returns the names of the registered models, sorted, including names in conflict."""
     return registry().models.names()
 
 
 def get_model(name: str) -> ModelEntry:
-    """Looks a model up by its name.
+    """Looks up a model by its name.
 
     Raises:
         UnknownNameError: if no plugin registers the name.
-        NameConflictError: if it is registered more than once.
+        NameConflictError: if the name is registered more than once.
     """
     return registry().models.get(name)
 
 
 def dataset_names() -> tuple[str, ...]:
-    """Returns the names of the registered datasets, sorted; those registered twice included."""
+    """Returns the names of the registered datasets, sorted, including names in conflict."""
     return registry().datasets.names()
 
 
 def get_dataset(name: str) -> DatasetEntry:
-    """Looks a dataset up by its name, or by a name that carries an argument, "name:argument".
+    """Looks up a dataset by its name, or by "name:argument" if the dataset takes an argument.
 
     Raises:
-        UnknownNameError: if no plugin registers the name, or the entry takes no argument.
-        NameConflictError: if it is registered more than once.
+        UnknownNameError: if no plugin registers the name, the dataset takes no argument, or the
+            argument is empty.
+        NameConflictError: if the name is registered more than once.
     """
     datasets = registry().datasets
     plain, colon, argument = str(name).partition(":")
@@ -44,15 +45,30 @@ def get_dataset(name: str) -> DatasetEntry:
     return datasets.get(name)
 
 
+def grid_names() -> tuple[str, ...]:
+    """Returns the names of the registered kinds of grid, sorted, including names in conflict."""
+    return registry().grids.names()
+
+
+def get_grid(name: str) -> GridEntry:
+    """Looks up a kind of grid by its name.
+
+    Raises:
+        UnknownNameError: if no plugin registers the name.
+        NameConflictError: if the name is registered more than once.
+    """
+    return registry().grids.get(name)
+
+
 def broken_plugins() -> tuple[BrokenPlugin, ...]:
-    """Returns the plugins that failed to load: their distributions, versions and errors."""
+    """Returns the plugins that failed to load, with their distributions, versions and errors."""
     return registry().broken
 
 
 def refresh() -> None:
-    """Forgets what was discovered, so that a plugin installed since is found.
+    """Clears the cached registry, so that newly installed plugins are found.
 
-    A plugin's module that was imported already stays as it was, as all modules do in Python.
+    A plugin's module that is already imported is not imported again.
     """
     importlib.invalidate_caches()
     registry.cache_clear()
@@ -60,5 +76,5 @@ def refresh() -> None:
 
 @functools.cache
 def registry() -> Registry:
-    """The registry of the installed plugins, discovered at the first call."""
+    """Returns the registry of the installed plugins; the first call loads them."""
     return discover(metadata.entry_points(group=PROJECT))

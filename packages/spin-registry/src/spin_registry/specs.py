@@ -1,29 +1,29 @@
-"""What models and datasets agree on: the fields and classes that go in and out."""
+"""The specifications that models and datasets share: fields and classes."""
 
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spin_registry.frozen import FrozenMapping
+from spin_registry.frozen_mapping import FrozenMapping
 
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """A spin-weighted field on the sphere: of an input, or of a dense output.
+    """The specification of a spin-weighted field on the sphere, as an input or a dense output.
 
     A field is a mapping from spin weight to an array of shape `(batch, *grid.shape, channels)`.
-    Specifications compare by value, and hash where their grid does.
+    Specifications compare by value. They are hashable if their grid is.
 
     Attributes:
-        grid: the grid object that the field is sampled on; nothing is asked of it here.
-        channels: number of channels of each spin weight, immutable, sorted by spin. By default
-            one channel of spin 0: an ordinary scalar field.
+        grid: the grid object that the field is sampled on. It is not checked.
+        channels: number of channels of each spin weight, immutable, sorted by spin. The default is
+            one channel of spin 0, an ordinary scalar field.
 
     Raises:
         TypeError: if `channels` is not a mapping.
-        ValueError: if it is empty, a spin is not an integer, or a number of channels is not a
-            positive integer.
+        ValueError: if `channels` is empty, a spin is not an integer, or a number of channels is not
+            a positive integer.
     """
 
     grid: Any
@@ -59,10 +59,10 @@ class FieldSpec:
 
 @dataclass(frozen=True)
 class ClassSpec:
-    """One of a number of classes: the output of a classifier.
+    """The specification of a classifier's output.
 
     Attributes:
-        num_classes: how many classes there are, two or more.
+        num_classes: the number of classes, at least 2.
 
     Raises:
         ValueError: if `num_classes` is not an integer of at least 2.
@@ -80,7 +80,7 @@ class ClassSpec:
 
 
 def _integer(value: Any) -> int | None:
-    """Returns a Python or NumPy integer as an `int`; None for all else, booleans too."""
+    """Returns a Python or NumPy integer as an `int`; None for other values and for booleans."""
     if isinstance(value, bool):
         return None
     try:

@@ -1,23 +1,30 @@
-"""What a trained model does: its mistakes, and how it takes rotations."""
+"""Measurements of a trained model: its mistakes, and the effect of rotations."""
 
+from spin_train.analysis.model_analysis import ModelAnalysis, analyze_model
 from spin_train.analysis.predictions import (
-    Hardest,
+    LargeLossExample,
     Predictions,
     confusion_matrix,
-    hardest,
+    largest_losses,
     predict_split,
 )
-from spin_train.analysis.rotations import FeatureMap, Rotations, measure_rotations
-from spin_train.analysis.trained import TrainedModel
+from spin_train.analysis.rotations import (
+    SHOWN_DEGREES,
+    FeatureMap,
+    Rotations,
+    measure_rotations,
+)
 
 __all__ = [
+    "SHOWN_DEGREES",
     "FeatureMap",
-    "Hardest",
+    "LargeLossExample",
+    "ModelAnalysis",
     "Predictions",
     "Rotations",
-    "TrainedModel",
+    "analyze_model",
     "confusion_matrix",
-    "hardest",
+    "largest_losses",
     "measure_rotations",
     "predict_split",
 ]

@@ -1,4 +1,4 @@
-"""What a classifier says of a split's examples, and where it is most wrong."""
+"""A classifier's predictions for a split, and the examples of the largest losses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 import spin_data
-from spin_train.analysis.trained import BATCH_SIZE, TrainedModel
+from spin_train.model.trained import BATCH_SIZE, TrainedModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Predictions:
     Attributes:
       indices: of the examples in the split, (n,).
       labels: their classes, (n,).
-      probabilities: what the model gives each class, (n, num_classes).
+      probabilities: of each class, (n, num_classes).
     """
 
     indices: np.ndarray
@@ -38,14 +38,14 @@ class Predictions:
 
 
 @dataclasses.dataclass(frozen=True)
-class Hardest:
+class LargeLossExample:
     """An example of large loss.
 
     Attributes:
       index: in the split.
       label: its class.
-      predicted: the class that the model takes it for.
-      probability: what the model gives that class.
+      predicted: the most probable class.
+      probability: of the predicted class.
       field: the example, spin to (lat, long, channel).
     """
 
@@ -64,7 +64,7 @@ def predict_split(
     Args:
       model: a classifier.
       source: the split.
-      most: of a larger split, so many examples are taken, evenly spread.
+      most: largest number of examples; of a larger split they are taken evenly spread.
     """
     count = min(most, len(source))
     indices = np.arange(count) * len(source) // count
@@ -73,33 +73,31 @@ def predict_split(
         chosen = indices[start : start + BATCH_SIZE]
         # The last batch is filled up with its last example: one shape is compiled.
         filled = np.concatenate([chosen, np.repeat(chosen[-1:], BATCH_SIZE - len(chosen))])
-        batch = spin_data.read_batch(source, filled)
-        logits = model.logits(spin_data.decode_fields(batch["input"]))
-        probabilities.append(np.asarray(jax.nn.softmax(logits))[: len(chosen)])
-        labels.append(batch["label"][: len(chosen)])
+        field, true_labels = spin_data.read_fields(source, filled)
+        probabilities.append(np.asarray(jax.nn.softmax(model.logits(field)))[: len(chosen)])
+        labels.append(true_labels[: len(chosen)])
     return Predictions(
         indices, np.concatenate(labels), np.concatenate(probabilities).astype(np.float64)
     )
 
 
 def confusion_matrix(predictions: Predictions, num_classes: int) -> np.ndarray:
-    """Returns how many examples of class i (row) were taken for class j (column)."""
+    """Returns how many examples of class i (row) were predicted as class j (column)."""
     matrix = np.zeros((num_classes, num_classes), int)
     np.add.at(matrix, (predictions.labels, predictions.predicted), 1)
     return matrix
 
 
-def hardest(
+def largest_losses(
     predictions: Predictions, source: spin_data.RandomAccessSource, count: int
-) -> list[Hardest]:
+) -> list[LargeLossExample]:
     """Returns the examples of the largest losses, the largest first."""
     found = []
     for place in np.argsort(-predictions.losses, kind="stable")[:count]:
-        batch = spin_data.read_batch(source, predictions.indices[place : place + 1])
-        fields = spin_data.decode_fields(batch["input"])
+        fields, _ = spin_data.read_fields(source, predictions.indices[place : place + 1])
         predicted = int(predictions.predicted[place])
         found.append(
-            Hardest(
+            LargeLossExample(
                 index=int(predictions.indices[place]),
                 label=int(predictions.labels[place]),
                 predicted=predicted,

@@ -1,4 +1,4 @@
-"""How a trained model takes rotations of its input: in numbers, and in pictures."""
+"""The effect of rotations of the input on a trained model: in numbers, and in pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import sphere_transforms as st
 import spin_data
 import spin_layers as sl
-from spin_train.analysis.trained import BATCH_SIZE, TrainedModel
+from spin_train.model.trained import BATCH_SIZE, TrainedModel
 
 DEGREES = (0, 15, 30, 45, 60, 75, 90, 105, 120, 135, 150, 165, 180)
 SHOWN_DEGREES = 60  # of the pictures' rotation, about the direction of the example
@@ -23,16 +23,16 @@ _LAYER_EXAMPLES = BATCH_SIZE
 
 @dataclasses.dataclass(frozen=True)
 class FeatureMap:
-    """One channel of one layer's output, for an input and for the input turned.
+    """One channel of one layer's output, for an input and for the rotated input.
 
     Attributes:
       layer: its name, "input" for the input itself.
       spin: spin weight.
       channel: its number: of those of this spin, the one that varies most.
       grid: what the maps are sampled on.
-      center: colatitude and longitude, in radians, of the axis that the input was turned about.
+      center: colatitude and longitude, in radians, of the axis of the rotation.
       before: (lat, long), for the input.
-      after: (lat, long), for the turned input.
+      after: (lat, long), for the rotated input.
     """
 
     layer: str
@@ -49,8 +49,8 @@ class Rotations:
     """What was measured.
 
     Attributes:
-      examples: how many of the split were turned.
-      layer_examples: how many of them went into `layer_errors`.
+      examples: how many of the split were rotated.
+      layer_examples: how many of them `layer_errors` are over.
       accuracy: by the rotation's angle in degrees.
       layer_errors: by layer, the median over examples of the relative equivariance error.
       invariance_error: of the outputs: root mean square of the change under a random rotation,
@@ -74,17 +74,17 @@ def measure_rotations(
     examples: int,
     seed: int = 0,
 ) -> Rotations:
-    """Turns a split's first examples, and looks at what the model makes of it.
+    """Rotates a split's first examples, and measures how the model's features and outputs change.
 
-    Inputs are turned by their coefficients below the grid's band limit, which is exact: every
-    figure compares fields without the degrees above, at angle 0 as well. Layers are compared by
+    Inputs are rotated by their coefficients below the grid's band limit, which is exact. Degrees
+    above are left out of every figure, at angle 0 as well. Layers are compared by
     their coefficients: || c(f(R x)) - D c(f(x)) || / || c(f(x)) ||, in the L2 norm over all spins
     and channels, for one random rotation of each example.
 
     Args:
       model: a classifier.
       source: the split.
-      examples: how many; with up to 32 of them the layers are looked at.
+      examples: how many; up to 32 of them serve to measure the layers.
       seed: of the rotations.
     """
     spins = model.input.spins
@@ -93,39 +93,38 @@ def measure_rotations(
     except ValueError as error:
         return Rotations(0, 0, {}, {}, None, [], (f"nothing was rotated: {error}",))
     count = min(examples, len(source))
-    batch = spin_data.read_batch(source, np.arange(count))
-    fields = spin_data.decode_fields(batch["input"])
+    fields, labels = spin_data.read_fields(source, np.arange(count))
     real = {spin: not jnp.iscomplexobj(values) for spin, values in fields.items()}
-    turn = _Turn(transform, real)
+    rotator = _Rotator(transform, real)
     coefficients = transform.forward({spin: jnp.asarray(v) for spin, v in fields.items()})
 
     rng = np.random.default_rng(seed)
     accuracy = {}
     for degrees in DEGREES:
         logits = _in_batches(
-            lambda part, axes, angle: model.logits(turn.about(part, axes, angle)),
+            lambda batch, axes, angle: model.logits(rotator.about(batch, axes, angle)),
             coefficients,
             _random_axes(rng, count),
             np.full(count, np.deg2rad(degrees)),
         )
-        accuracy[degrees] = float(np.mean(np.argmax(logits, axis=-1) == batch["label"]))
+        accuracy[degrees] = float(np.mean(np.argmax(logits, axis=-1) == labels))
 
     angles = st.random_euler_angles(rng, (count,))
-    straight = _in_batches(lambda part: model.logits(turn.by(part, None)), coefficients)
-    turned = _in_batches(
-        lambda part, *angles: model.logits(turn.by(part, angles)), coefficients, *angles
+    unrotated = _in_batches(lambda batch: model.logits(rotator.by(batch, None)), coefficients)
+    rotated = _in_batches(
+        lambda batch, *angles: model.logits(rotator.by(batch, angles)), coefficients, *angles
     )
-    spread = np.sqrt(np.mean(np.var(straight, axis=0)))
-    invariance = float(np.sqrt(np.mean((turned - straight) ** 2)) / spread) if spread else None
+    spread = np.sqrt(np.mean(np.var(unrotated, axis=0)))
+    invariance = float(np.sqrt(np.mean((rotated - unrotated) ** 2)) / spread) if spread else None
 
     if not model.has_features:
-        remark = "the model has no method `features`: its layers cannot be looked at one by one"
+        remark = "the model has no method `features`: its layers cannot be measured one by one"
         return Rotations(count, 0, accuracy, {}, invariance, [], (remark,))
     layers = min(count, _LAYER_EXAMPLES)
     chosen = jax.tree.map(lambda values: values[:layers], (coefficients, angles))
     try:
-        errors, unmeasured = _layer_errors(model, turn, *chosen)
-        maps = _feature_maps(model, turn, chosen[0])
+        errors, unmeasured = _layer_errors(model, rotator, *chosen)
+        maps = _feature_maps(model, rotator, chosen[0])
     except Exception as error:
         # The method is a plugin's, and may do anything: what was measured before is not lost.
         remark = f"the model's method `features` failed ({type(error).__name__}: {error})"
@@ -134,14 +133,14 @@ def measure_rotations(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Turn:
-    """Turns inputs, given by their coefficients."""
+class _Rotator:
+    """Rotates inputs, given by their coefficients."""
 
     transform: st.SpinTransform
     is_real: Mapping[int, bool]
 
     def by(self, coefficients: st.Coefficients, angles: Any | None) -> dict[int, jax.Array]:
-        """The input turned by Euler angles; None does not turn it."""
+        """The input rotated by Euler angles; None does not rotate it."""
         if angles is not None:
             coefficients = st.rotate_coefficients(coefficients, angles)
         field = self.transform.inverse(coefficients)
@@ -150,7 +149,7 @@ class _Turn:
     def about(
         self, coefficients: st.Coefficients, axes: np.ndarray, angle: np.ndarray
     ) -> dict[int, jax.Array]:
-        """The input turned by an angle about an axis (longitude, colatitude), (batch, 2)."""
+        """The input rotated by an angle about axes (longitude, colatitude), (batch, 2)."""
         longitude, colatitude = axes[:, 0], axes[:, 1]
         upright = st.rotate_coefficients(coefficients, (0.0 * angle, -colatitude, -longitude))
         return self.by(upright, (longitude, colatitude, angle))
@@ -167,16 +166,16 @@ def _in_batches(function: Any, *arrays: Any) -> np.ndarray:
     results = []
     for start in range(0, count, BATCH_SIZE):
         indices = np.minimum(np.arange(start, start + BATCH_SIZE), count - 1)
-        part = jax.tree.map(lambda values, indices=indices: values[indices], arrays)
-        results.append(np.asarray(function(*part))[: count - start])
+        batch = jax.tree.map(lambda values, indices=indices: values[indices], arrays)
+        results.append(np.asarray(function(*batch))[: count - start])
     return np.concatenate(results)
 
 
 def _layer_errors(
-    model: TrainedModel, turn: _Turn, coefficients: st.Coefficients, angles: Any
+    model: TrainedModel, rotator: _Rotator, coefficients: st.Coefficients, angles: Any
 ) -> tuple[dict[str, float], tuple[str, ...]]:
-    after = model.features(turn.by(coefficients, angles))
-    before = model.features(turn.by(coefficients, None))
+    after = model.features(rotator.by(coefficients, angles))
+    before = model.features(rotator.by(coefficients, None))
     errors, unmeasured = {}, []
     for name, (grid, field) in before.items():
         try:
@@ -189,20 +188,20 @@ def _layer_errors(
 
 
 def _feature_maps(
-    model: TrainedModel, turn: _Turn, coefficients: st.Coefficients
+    model: TrainedModel, rotator: _Rotator, coefficients: st.Coefficients
 ) -> list[FeatureMap]:
     """Of the first example: the input, and of the first, middle and last layer each spin."""
-    straight = turn.by(coefficients, None)
-    spin = min(straight, key=abs)
-    size = np.abs(np.asarray(straight[spin])[0]).mean(-1)
+    unrotated = rotator.by(coefficients, None)
+    spin = min(unrotated, key=abs)
+    size = np.abs(np.asarray(unrotated[spin])[0]).mean(-1)
     colatitude, longitude = spin_data.brightest_direction(size, model.input.grid)
-    count = len(straight[spin])
+    count = len(unrotated[spin])
     axes = np.tile([longitude, colatitude], (count, 1))
-    turned = turn.about(coefficients, axes, np.full(count, np.deg2rad(SHOWN_DEGREES)))
-    before, after = model.features(straight), model.features(turned)
+    rotated = rotator.about(coefficients, axes, np.full(count, np.deg2rad(SHOWN_DEGREES)))
+    before, after = model.features(unrotated), model.features(rotated)
     names = list(before)
     shown = dict.fromkeys((names[0], names[len(names) // 2], names[-1]))
-    maps = [("input", model.input.grid, straight, turned)]
+    maps = [("input", model.input.grid, unrotated, rotated)]
     maps += [(name, before[name][0], before[name][1], after[name][1]) for name in shown]
     return [
         _feature_map(name, spin, grid, (colatitude, longitude), field[spin], other[spin])

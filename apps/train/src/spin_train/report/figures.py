@@ -1,4 +1,4 @@
-"""Pictures of fields on the sphere, as they stand in a page."""
+"""Pictures of fields on the sphere, as HTML."""
 
 import base64
 import io
@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from spin_data import brightest_direction
-from spin_train.analysis import FeatureMap, Hardest
+from spin_data import brightest_direction, one_map
+from spin_train.analysis import FeatureMap, LargeLossExample
 
 _PER_ROW = 6
 _DOTS_PER_INCH = 96
 
 
-def draw_hardest(examples: Sequence[Hardest], grid: Any, titles: Sequence[str]) -> str:
-    """Returns globes, each from the side where the example is, as an <img>."""
+def draw_examples(examples: Sequence[LargeLossExample], grid: Any, titles: Sequence[str]) -> str:
+    """Returns globes, each seen from where the example is brightest, as an <img>."""
     from sphere_transforms.drawing import draw_field
 
     if not examples or len(grid.shape) != 2:
@@ -24,7 +24,7 @@ def draw_hardest(examples: Sequence[Hardest], grid: Any, titles: Sequence[str]) 
     figure, axes = _figure(rows, min(_PER_ROW, len(examples)), height=2.05)
     for axis, example, title in zip(axes.flat, examples, titles, strict=False):
         spin = min(example.field, key=abs)
-        values = _one_map(example.field[spin], spin)
+        values = one_map(example.field[spin], spin)
         draw_field(
             values,
             grid,
@@ -33,10 +33,10 @@ def draw_hardest(examples: Sequence[Hardest], grid: Any, titles: Sequence[str]) 
             center=brightest_direction(values, grid),
             num_pixels=240,
         )
-        axis.set_title(title, fontsize=8, parse_math=False)  # a person's names may hold a $
+        axis.set_title(title, fontsize=8, parse_math=False)  # names may contain a $
     for axis in axes.flat[len(examples) :]:
         axis.axis("off")
-    return _image(figure, "the hardest examples, on the sphere")
+    return _image(figure, "the examples of the largest losses, on the sphere")
 
 
 def draw_feature_maps(maps: Sequence[FeatureMap]) -> str:
@@ -76,13 +76,6 @@ def _limits(shown: FeatureMap) -> tuple[float, float]:
     if low < -0.25 * high < 0:  # more than what rings beside an edge
         return -max(-low, high), max(-low, high)
     return (max(low, 0.0), high) if high > 0 else (low, low + 1.0)
-
-
-def _one_map(values: np.ndarray, spin: int) -> np.ndarray:
-    """Of spin 0 the mean over channels, of others the first."""
-    if spin:
-        return np.asarray(values[..., 0])
-    return np.asarray(np.abs(values) if np.iscomplexobj(values) else values).mean(-1)
 
 
 def _figure(rows: int, columns: int, height: float) -> tuple[Any, Any]:

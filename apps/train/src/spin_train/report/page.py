@@ -1,14 +1,15 @@
-"""The report of a run: one HTML file that needs nothing else, readable in light and dark."""
+"""The page of a report: one HTML file, readable in light and in dark."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from spin_train.metrics import MetricRecord
-from spin_train.report.findings import Findings, findings_sections
-from spin_train.report.line_chart import CHART_STYLE, Line, line_chart
+from spin_train.analysis import ModelAnalysis
+from spin_train.report.line_charts import CHART_STYLE, Line, line_chart
+from spin_train.report.model_sections import model_sections
 from spin_train.report.tables import TABLE_STYLE, percent, table
+from spin_train.workdir.metric_files import MetricRecord
 
 _STYLE = (
     """
@@ -44,7 +45,7 @@ def write_report(
     config: Mapping[str, Any],
     summary: Mapping[str, Any],
     history: Sequence[MetricRecord],
-    findings: Findings | str | None = None,
+    analysis: ModelAnalysis | str | None = None,
 ) -> None:
     """Writes the report of a run.
 
@@ -53,8 +54,7 @@ def write_report(
       config: the configuration, as a plain dict.
       summary: as `train` returns it.
       history: the records of `metrics.jsonl`.
-      findings: what was found out about the trained model, or why nothing could be; None leaves it
-        out.
+      analysis: of the trained model, or why there is none; None leaves it out.
     """
     results = {split: values for split, values in summary.items() if isinstance(values, Mapping)}
     title = f"{summary['model_name']} on {summary['dataset']}"
@@ -79,7 +79,7 @@ def write_report(
 </div>
 <h2>Final metrics</h2>
 {_results_table(results)}
-{_findings(findings)}
+{_analysis(analysis)}
 {_timing(history)}
 <h2>Configuration</h2>
 {table(("key", "value"), ((key, _value(value)) for key, value in _flat(config)))}
@@ -90,10 +90,10 @@ def write_report(
     path.write_text(page)
 
 
-def _findings(findings: Findings | str | None) -> str:
-    if isinstance(findings, str):
-        return f'<p class="note">The trained model was not looked at: {escape(findings)}.</p>'
-    return "" if findings is None else findings_sections(findings)
+def _analysis(analysis: ModelAnalysis | str | None) -> str:
+    if isinstance(analysis, str):
+        return f'<p class="note">The trained model was not analyzed: {escape(analysis)}.</p>'
+    return "" if analysis is None else model_sections(analysis)
 
 
 def _subtitle(summary: Mapping[str, Any]) -> str:
@@ -161,7 +161,7 @@ def _metric(name: str, value: float) -> str:
 
 
 def _timing(history: Sequence[MetricRecord]) -> str:
-    """Where the time went, as the training loop's clock has it."""
+    """How long the training loop spent on each activity."""
     names = {
         "seconds_first_step": "the first step: compilation",
         "seconds_steps": "steps",
@@ -175,8 +175,8 @@ def _timing(history: Sequence[MetricRecord]) -> str:
     seconds = {text: records[-1][name] for name, text in names.items() if name in records[-1]}
     total = sum(seconds.values())
     rows = [(text, f"{value:,.1f}", percent(value / total)) for text, value in seconds.items()]
-    rows.append(("together", f"{total:,.1f}", ""))
-    note = "Of the training loop, over all processes that the run went on in, one after another."
+    rows.append(("total", f"{total:,.1f}", ""))
+    note = "Of the training loop, including the time before the run was interrupted and resumed."
     return (
         f'<h2>Timing</h2>\n<p class="note">{note}</p>\n'
         f"{table(('activity', 'seconds', 'share'), rows)}"

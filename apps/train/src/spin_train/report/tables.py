@@ -39,11 +39,11 @@ def confusion_table(matrix: np.ndarray, names: Sequence[str]) -> str:
     for i, name in enumerate(names):
         cells = []
         for j, count in enumerate(matrix[i]):
-            # What is right is most of a row: mistakes are shaded on a scale of their own.
+            # Most of a row is correct: mistakes are shaded on a scale of their own.
             share = count / totals[i] if i == j else min(1.0, 10 * count / totals[i])
             shade = f'<i style="opacity:{0.85 * share:.3f}"></i>' if count else ""
             kind = "" if i == j else ' class="wrong"'
-            title = f"{escape(name)} taken for {escape(names[j])}: {count}"
+            title = f"{escape(name)} predicted as {escape(names[j])}: {count}"
             cells.append(f'<td{kind} title="{title}">{shade}<b>{count or ""}</b></td>')
         rows.append(f"<tr><th>{escape(name)}</th>{''.join(cells)}</tr>")
     heads = "".join(f"<th>{escape(name)}</th>" for name in names)

@@ -1,4 +1,4 @@
-"""Pictures of fields on the sphere, with matplotlib: `pip install "sphere-transforms[plot]"`."""
+"""Drawings of fields, with matplotlib (install it with `pip install "sphere-transforms[plot]"`)."""
 
 from sphere_transforms.drawing.field_map import draw_field
 

@@ -1,4 +1,4 @@
-"""One map in colours and glyphs, on a globe or a map of the whole sphere."""
+"""Draws a sampled field in colours and glyphs, on a globe or on a map of the whole sphere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sphere_transforms.drawing.projections import (
 )
 from sphere_transforms.grids import Grid
 
-# Light falls onto the globe from the upper left, from behind the eye.
+# Direction towards the light: from the upper left and from behind the viewer.
 _LIGHT = np.array([-0.35, 0.45, 0.82])
 
 
@@ -37,42 +37,49 @@ def draw_field(
     graticule: bool = True,
     num_pixels: int = 600,
 ) -> Any:
-    """Draws one map: the globe from one side, or the whole sphere.
+    """Draws one channel of a field: on a globe seen from one side, or on a map of the whole sphere.
 
-    Spin 0 is drawn in colour. Of other spins the colour is the modulus, and glyphs show the
-    direction: arrows for spin 1 and -1, tangent vectors with the components (southward, eastward) =
-    (real, imaginary part), for spin -1 of the conjugate. A value r exp(i a) of another spin s means
-    the same when turned by 2 pi / |s|: it is drawn as |s| spokes from the south by a / s
-    counterclockwise, towards the east, and so on around, which for spin 2 is a line without a head
-    (a polarisation). Lengths are proportional to the modulus, and foreshortened on the globe.
+    For spin 0, the colour shows the value. For other spins, the colour shows the modulus and glyphs
+    show the direction:
 
-    The sphere is seen from outside, with east to the right. Pictures are interpolated between
-    samples, and so are no more than pictures.
+    - Spin 1 and -1: arrows. The southward and eastward components of the tangent vector are the
+      real and imaginary components of the value (for spin -1, of its conjugate).
+    - Any other spin s: a value r exp(i a) is unchanged by a rotation by 2 pi / |s|, so it is drawn
+      as |s| spokes at equal angles. The first spoke is at the angle a / s from south,
+      counterclockwise (towards east). For spin 2 this is a line without an arrowhead, as for a
+      polarisation.
+
+    The length of a glyph is proportional to the modulus. On the globe, glyphs are foreshortened.
+
+    The sphere is seen from outside, with east to the right. Values between the samples are
+    interpolated for display; they are not exact.
 
     Args:
-      values: shape grid.shape, one map: of a field, field[spin][0, ..., 0]. Real for spin 0.
-      grid: where it is sampled.
-      spin: its spin weight.
-      ax: matplotlib axes; None makes a figure.
-      projection: "orthographic" (a globe), "mollweide" (an ellipse, areas true), or
+      values: shape grid.shape, for example field[spin][0, ..., 0]. Must be real for spin 0.
+      grid: the grid of the values.
+      spin: the spin weight.
+      ax: matplotlib axes. None creates a figure.
+      projection: "orthographic" (a globe), "mollweide" (an equal-area ellipse), or
         "equirectangular" (longitude across, colatitude down).
-      center: colatitude and longitude of the middle, in radians. The maps of the whole sphere heed
-        the longitude alone.
-      colormap: matplotlib's; None takes one that fits: diverging where spin 0 has both signs.
-      limits: values at the ends of the colormap; None are the extremes, symmetric about zero where
-        spin 0 has both signs, and from zero to the largest modulus for other spins.
-      num_glyphs: on the whole sphere; 0 draws none.
-      nearest: show the nearest sample, so that samples are seen, instead of interpolating.
+      center: colatitude and longitude of the centre of the drawing, in radians. The maps of the
+        whole sphere use only the longitude.
+      colormap: a matplotlib colormap. None chooses a diverging one if spin 0 has both signs, else a
+        sequential one.
+      limits: values at the two ends of the colormap. None uses the extremes for spin 0, symmetric
+        about zero if there are both signs; for other spins, zero and the largest modulus.
+      num_glyphs: number of glyphs on the whole sphere; 0 draws none.
+      nearest: show the nearest sample instead of interpolating, so that the samples are visible.
       shading: shade the globe.
       graticule: draw parallels and meridians every 30 degrees.
-      num_pixels: height of the picture.
+      num_pixels: height of the image in pixels.
 
     Returns:
-      The matplotlib image; `plt.colorbar(image)` adds its scale, `image.axes` are its axes.
+      The matplotlib image. `plt.colorbar(image)` adds a colour bar; `image.axes` are the axes.
 
     Raises:
       ImportError: matplotlib is not installed.
-      ValueError: the values are not on the grid, or complex for spin 0; or an unknown projection.
+      ValueError: the values do not have the shape of the grid, values of spin 0 are complex, or the
+        projection is unknown.
     """
     plt = _pyplot()
     values = _checked(values, grid, spin)
@@ -106,7 +113,7 @@ def _draw_colours(
 ) -> Any:
     x, y = _pixel_centres(projection, num_pixels)
     theta, phi, _ = projection.to_sphere(x, y)
-    # Two pixels more than is seen: the outline cuts them off, without the steps of a mask.
+    # Fill two pixels beyond the outline. The outline clips them, and its edge stays smooth.
     shrink = 1 - 4 / num_pixels
     inside = projection.to_sphere(x * shrink, y * shrink)[2]
     picture = np.ma.masked_all(x.shape)
@@ -127,7 +134,7 @@ def _draw_shade(ax: Any, projection: Projection, num_pixels: int) -> None:
 def _draw_graticule(ax: Any, projection: Projection) -> None:
     along = np.linspace(0, 1, 361)
     parallels = [(np.full(361, t), 2 * np.pi * along) for t in np.pi / 6 * np.arange(1, 6)]
-    # Only every third meridian reaches the poles, where all would run together.
+    # Only every third meridian reaches the poles, so that the lines do not merge there.
     meridians = [
         (margin + (np.pi - 2 * margin) * along, np.full(361, np.pi / 6 * k))
         for k in range(12)
@@ -159,7 +166,7 @@ def _show(ax: Any, picture: np.ndarray, projection: Projection) -> Any:
 
 
 def _clip(ax: Any, artist: Any, projection: Projection) -> None:
-    """Draws the picture's outline, and cuts off what is beyond."""
+    """Draws the outline of the projection, and clips the artist to it."""
     from matplotlib import patches
 
     width, height = projection.extent
@@ -173,7 +180,7 @@ def _clip(ax: Any, artist: Any, projection: Projection) -> None:
 
 
 def _default_colormap(values: np.ndarray, spin: int) -> str:
-    # Where the modulus is large, viridis is bright and dark arrows are long.
+    # viridis is bright where the modulus is large, so the dark arrows stand out there.
     if spin == 0 and values.min() < 0 < values.max():
         return "RdBu_r"
     return "viridis"

@@ -1,4 +1,4 @@
-"""Arrows, lines and stars that show the direction of values of nonzero spin."""
+"""Arrows, lines and stars that show the direction of a field of nonzero spin."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ def draw_glyphs(
     count: int,
     largest: float,
 ) -> list[Any]:
-    """Draws |spin| spokes at points spread evenly: for spin 1 and -1, arrows.
+    """Draws |spin| spokes (for spin 1 and -1, an arrow) at points spread evenly over the sphere.
 
     Args:
       ax: matplotlib axes.
-      values: of one map, shape grid.shape.
-      grid: where they are sampled.
-      spin: their spin weight, not zero.
-      projection: of the picture.
+      values: one channel of a field, shape grid.shape.
+      grid: the grid of the values.
+      spin: the spin weight, not zero.
+      projection: the projection of the drawing.
       count: number of glyphs on the whole sphere.
-      largest: modulus of the longest glyph.
+      largest: the modulus that is drawn as the longest glyph.
 
     Returns:
-      matplotlib's artists.
+      The matplotlib artists.
     """
     theta, phi = _even_points(count)
     x, y, visible = projection.to_plane(theta, phi)
-    # At the globe's rim glyphs are so foreshortened that they blur into a line.
+    # Leave out glyphs at the rim of the globe, where foreshortening makes them unreadable.
     visible &= np.hypot(x, y) < 0.97 if isinstance(projection, Orthographic) else True
     theta, phi, x, y = theta[visible], phi[visible], x[visible], y[visible]
     shown = interpolate(values, grid, spin, theta, phi)
-    # Points are 4 pi / count apart in area; the globe shows half of them, in the unit disc.
+    # The drawn area, divided among the glyphs that it shows; a globe shows half of them.
     width, height = projection.extent
     shown_count = count / 2 if isinstance(projection, Orthographic) else count
     spacing = np.sqrt(np.pi * width * height / shown_count)
@@ -78,7 +78,7 @@ def draw_glyphs(
 def _directions(
     projection: Projection, theta: np.ndarray, phi: np.ndarray, direction: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How unit tangent vectors appear: on the globe their projection, on maps of length one."""
+    """Unit tangent vectors in the plane: projected on the globe, scaled to length one on maps."""
     point, southward, eastward = unit_vectors(theta, phi)
     step = 1e-4
     cosine, sine = np.cos(direction)[:, None], np.sin(direction)[:, None]
@@ -91,13 +91,13 @@ def _directions(
     if isinstance(projection, Orthographic):
         return across, up
     size = np.maximum(np.hypot(across, up), 1e-12)
-    # A step across the map's edge comes out at the other side: draw nothing.
+    # A step across the edge of the map ends at the opposite edge: draw nothing.
     size[size * step > projection.extent[0] / 2] = np.nan
     return across / size, up / size
 
 
 def _even_points(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points evenly spread over the sphere: a Fibonacci spiral."""
+    """Points spread evenly over the sphere, on a Fibonacci spiral."""
     index = np.arange(count) + 0.5
     theta = np.arccos(1 - 2 * index / count)
     return theta, np.pi * (1 + np.sqrt(5)) * index % (2 * np.pi)

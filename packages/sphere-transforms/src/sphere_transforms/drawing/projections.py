@@ -1,7 +1,7 @@
-"""Projections of the sphere onto the plane, both ways, in NumPy.
+"""Projections of the sphere onto the plane, and their inverses, in NumPy.
 
-The plane's x points to the right and y up; the sphere is seen from outside, so north is up and east
-to the right. Astronomers' maps, seen from inside, have east to the left.
+In the plane, x points to the right and y up. The sphere is seen from outside, so north is up and
+east is to the right. (Astronomical maps show the sphere from inside, with east to the left.)
 """
 
 from __future__ import annotations
@@ -15,34 +15,35 @@ from sphere_transforms.drawing.interpolation import unit_vectors
 
 
 class Projection(Protocol):
-    """A picture's geometry."""
+    """The geometry of a drawing."""
 
     @property
     def extent(self) -> tuple[float, float]:
-        """Half width and half height, about the origin."""
+        """Half the width and half the height; the drawing is centred on the origin."""
 
     def to_sphere(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Colatitude and longitude shown at points of the plane, and whether anything is."""
+        """Returns theta and phi at points of the plane, and whether they are in the drawing."""
 
     def to_plane(
         self, theta: np.ndarray, phi: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where a point of the sphere is shown, x and y, and whether it is."""
+        """Returns x and y of points of the sphere, and whether the points are visible."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Orthographic:
-    """The globe from far away: half of the sphere, in the unit disc.
+    """A globe seen from far away: half of the sphere, in the unit disc.
 
     Attributes:
-      center: (theta, phi) of the point in the middle, radians.
+      center: (theta, phi) of the point at the centre, in radians.
+      extent: half the width and half the height.
     """
 
     center: tuple[float, float]
     extent: tuple[float, float] = (1.0, 1.0)
 
     def to_sphere(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of the disc's points."""
+        """See `Projection.to_sphere`; points of the unit disc are in the drawing."""
         height = 1 - x**2 - y**2
         toward, southward, eastward = self._axes()
         depth = np.sqrt(np.maximum(height, 0))
@@ -53,7 +54,7 @@ class Orthographic:
     def to_plane(
         self, theta: np.ndarray, phi: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of the half that faces the eye."""
+        """See `Projection.to_plane`; the half that faces the viewer is visible."""
         point = unit_vectors(theta, phi)[0]
         toward, southward, eastward = self._axes()
         return point @ eastward, -(point @ southward), point @ toward > 0
@@ -64,10 +65,11 @@ class Orthographic:
 
 @dataclasses.dataclass(frozen=True)
 class Mollweide:
-    """The whole sphere in an ellipse, areas true.
+    """The whole sphere in an ellipse, with equal areas.
 
     Attributes:
-      center_phi: longitude in the middle, radians.
+      center_phi: longitude at the centre, in radians.
+      extent: half the width and half the height.
 
     Reference: Snyder (1987), Map Projections: A Working Manual, chapter 31.
     """
@@ -76,7 +78,7 @@ class Mollweide:
     extent: tuple[float, float] = (2.0, 1.0)
 
     def to_sphere(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of the ellipse's points."""
+        """See `Projection.to_sphere`; points of the ellipse are in the drawing."""
         inside = (x / 2) ** 2 + y**2 <= 1
         auxiliary = np.arcsin(np.clip(y, -1, 1))
         latitude = np.arcsin(np.clip((2 * auxiliary + np.sin(2 * auxiliary)) / np.pi, -1, 1))
@@ -87,9 +89,10 @@ class Mollweide:
     def to_plane(
         self, theta: np.ndarray, phi: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of every point."""
+        """See `Projection.to_plane`; every point is visible."""
         theta, phi = np.broadcast_arrays(theta, phi)
-        # 2 a + sin(2 a) = pi cos(theta), whose left side is flat at the poles: bisection is safe.
+        # Solve 2 a + sin(2 a) = pi cos(theta). Its left side is flat at the poles, where Newton's
+        # method would fail; bisection is safe.
         low, high = np.full(theta.shape, -np.pi / 2), np.full(theta.shape, np.pi / 2)
         for _ in range(50):
             middle = (low + high) / 2
@@ -104,14 +107,15 @@ class Equirectangular:
     """The whole sphere in a rectangle: longitude across, colatitude down.
 
     Attributes:
-      center_phi: longitude in the middle, radians.
+      center_phi: longitude at the centre, in radians.
+      extent: half the width and half the height.
     """
 
     center_phi: float
     extent: tuple[float, float] = (2.0, 1.0)
 
     def to_sphere(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of the rectangle's points."""
+        """See `Projection.to_sphere`; points of the rectangle are in the drawing."""
         inside = (np.abs(x) <= 2) & (np.abs(y) <= 1)
         longitude = (self.center_phi + np.pi / 2 * x) % (2 * np.pi)
         return np.pi / 2 * (1 - np.clip(y, -1, 1)), longitude, inside
@@ -119,12 +123,12 @@ class Equirectangular:
     def to_plane(
         self, theta: np.ndarray, phi: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of every point."""
+        """See `Projection.to_plane`; every point is visible."""
         theta, phi = np.broadcast_arrays(theta, phi)
         x = 2 / np.pi * _wrapped(phi - self.center_phi)
         return x, 1 - 2 / np.pi * theta, np.ones(theta.shape, bool)
 
 
 def _wrapped(angle: np.ndarray) -> np.ndarray:
-    """The same angle in [-pi, pi)."""
+    """The angle modulo 2 pi, in [-pi, pi)."""
     return (angle + np.pi) % (2 * np.pi) - np.pi

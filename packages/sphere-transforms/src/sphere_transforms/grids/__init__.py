@@ -1,5 +1,7 @@
-"""Grids on the sphere: where a field is sampled, and what a sample counts for in an integral."""
+"""Grids on the sphere: sample points, quadrature weights and cell areas."""
 
+from sphere_transforms.grids.arguments import checked_band_limit, whole_number
+from sphere_transforms.grids.checks import check_grid
 from sphere_transforms.grids.colatitude_quadrature import ColatitudeQuadrature
 from sphere_transforms.grids.description import describe_grid, grid_from_description
 from sphere_transforms.grids.driscoll_healy import DriscollHealyGrid
@@ -9,6 +11,8 @@ from sphere_transforms.grids.gauss_legendre import GaussLegendreGrid
 from sphere_transforms.grids.healpix import HealpixGrid
 from sphere_transforms.grids.mcewen_wiaux import McEwenWiauxGrid
 from sphere_transforms.grids.protocol import Grid
+from sphere_transforms.grids.ring_grid import RingGrid
+from sphere_transforms.grids.unit_vectors import unit_vectors
 
 __all__ = [
     "ColatitudeQuadrature",
@@ -19,6 +23,11 @@ __all__ = [
     "Grid",
     "HealpixGrid",
     "McEwenWiauxGrid",
+    "RingGrid",
+    "check_grid",
+    "checked_band_limit",
     "describe_grid",
     "grid_from_description",
+    "unit_vectors",
+    "whole_number",
 ]

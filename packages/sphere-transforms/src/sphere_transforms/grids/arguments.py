@@ -1,4 +1,4 @@
-"""Checks of what a grid is made from, and of what is asked of it."""
+"""Checks of the arguments of grids and of transforms on them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def whole_number(
     even: bool = False,
     advice: str,
 ) -> int:
-    """The value as an int.
+    """Returns the value as an int if it is a whole number in the allowed range.
 
     Args:
-      value: what the caller gave.
-      name: what to call it in the error, for example "FejerGrid: resolution".
-      least: the smallest allowed.
-      most: the largest allowed, if there is one.
-      even: whether it must be even.
-      advice: the end of the error: the next step.
+      value: the argument to check.
+      name: its name for the error message, for example "FejerGrid: resolution".
+      least: the smallest allowed value.
+      most: the largest allowed value, if there is one.
+      even: whether the value must be even.
+      advice: the end of the error message, which tells the user what to do.
 
     Raises:
-      ValueError: it is no whole number, or not allowed.
+      ValueError: the value is not a whole number, or not in the allowed range.
     """
     if (
         isinstance(value, bool)
@@ -43,7 +43,7 @@ def whole_number(
 
 
 def checked_band_limit(grid: Grid, band_limit: int | None) -> int:
-    """Returns the band limit, by default the grid's; ValueError if the grid carries less."""
+    """Returns the band limit (None: the grid's); ValueError if it is above the grid's."""
     if band_limit is None:
         return grid.band_limit
     if isinstance(band_limit, bool) or not isinstance(band_limit, int | np.integer):

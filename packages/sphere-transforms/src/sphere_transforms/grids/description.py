@@ -1,4 +1,4 @@
-"""Grids in words: what a file needs to say of a grid for it to be made again."""
+"""Descriptions of grids that can be stored in files, and grids made from descriptions."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ _KINDS: dict[str, Any] = {
 
 
 def describe_grid(grid: Grid) -> dict[str, Any]:
-    """Returns what `grid_from_description` makes the same grid from.
+    """Describes a grid in a form that JSON can hold; `grid_from_description` makes it again.
 
     Args:
-      grid: one of this package's.
+      grid: a grid of this package.
 
     Returns:
-      {"kind": "EquiangularGrid", "resolution": 64}, say, as JSON can hold it.
+      A mapping such as {"kind": "EquiangularGrid", "resolution": 64}.
 
     Raises:
-      ValueError: it is of another kind.
+      ValueError: the grid is of another class.
     """
     name = type(grid).__name__
     if _KINDS.get(name) is not type(grid):
         raise ValueError(
-            f"a {name} cannot be described in a file; that is for {', '.join(sorted(_KINDS))}."
+            f"a {name} cannot be described in a file; only these can: {', '.join(sorted(_KINDS))}."
         )
     return {"kind": name, **dataclasses.asdict(grid)}  # type: ignore[call-overload]
 
 
 def grid_from_description(description: Mapping[str, Any]) -> Grid:
-    """Makes the grid that `describe_grid` described.
+    """Makes a grid from its description: the inverse of `describe_grid`.
 
     Args:
-      description: as `describe_grid` returns it.
+      description: a mapping as returned by `describe_grid`.
 
     Raises:
-      ValueError: no grid has that description.
+      ValueError: the kind is unknown, or the arguments are wrong for the kind.
     """
     arguments = dict(description)
     kind = arguments.pop("kind", None)

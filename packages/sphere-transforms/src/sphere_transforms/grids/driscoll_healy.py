@@ -1,4 +1,4 @@
-"""Driscoll and Healy's grid."""
+"""The grid of Driscoll and Healy."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from sphere_transforms.grids.ring_grid import RingGrid
 class DriscollHealyGrid(RingGrid):
     """The 2L x 2L grid of Driscoll and Healy: theta_j = pi j / (2 L), phi_k = pi k / L.
 
-    The north pole is on the grid, with weight zero, the south pole is not. ducc0 calls it "DH".
-    What s2fft calls "dh" is another: FejerGrid(2 L)'s colatitudes, with 2 L - 1 longitudes.
+    The grid includes the north pole, with weight zero, but not the south pole. ducc0 calls it "DH".
+    The grid that s2fft calls "dh" is different: it has the colatitudes of FejerGrid(2 L) and
+    2 L - 1 longitudes.
 
     Attributes:
-      band_limit: L, at least 1; degrees ell < L are carried exactly.
+      band_limit: L, at least 1. The grid represents degrees ell < L exactly.
 
     Raises:
       ValueError: the band limit is too small, or not a whole number.
@@ -44,11 +45,6 @@ class DriscollHealyGrid(RingGrid):
         """(2 L, 2 L): colatitudes, longitudes."""
         return 2 * self.band_limit, 2 * self.band_limit
 
-    @property
-    def symmetric(self) -> bool:
-        """False: there is a north pole and no south pole."""
-        return False
-
     @functools.cached_property
     def colatitudes(self) -> np.ndarray:
         """theta_j = pi j / (2 L), shape (2 L,)."""
@@ -58,9 +54,21 @@ class DriscollHealyGrid(RingGrid):
     def quadrature_weights(self) -> np.ndarray:
         """Weight in colatitude times the longitude step, shape (2 L,); zero at the pole.
 
-        Reference: Driscoll and Healy (1994), equation 9, here scaled to sum to 4 pi.
+        Reference: Driscoll and Healy (1994), equation 9. Here they are scaled to sum to 4 pi.
         """
         theta = self.colatitudes
         order = 2 * np.arange(self.band_limit) + 1
         series = np.sin(np.outer(theta, order)) @ (1 / order)
         return read_only(2 / self.band_limit * np.sin(theta) * series * np.pi / self.band_limit)
+
+    def coarser(self) -> DriscollHealyGrid:
+        """The grid of half the band limit.
+
+        Raises:
+          ValueError: the band limit is odd.
+        """
+        if self.band_limit % 2:
+            raise ValueError(
+                f"{self!r} has no coarser grid: its band limit is odd, and cannot be halved."
+            )
+        return DriscollHealyGrid(self.band_limit // 2)

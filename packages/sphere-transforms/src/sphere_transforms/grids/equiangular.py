@@ -8,7 +8,7 @@ import functools
 import numpy as np
 
 from sphere_transforms.grids.arguments import whole_number
-from sphere_transforms.grids.constants import mirrored_colatitudes, read_only
+from sphere_transforms.grids.constants import read_only, symmetric_colatitudes
 from sphere_transforms.grids.ring_grid import RingGrid
 
 
@@ -16,9 +16,9 @@ from sphere_transforms.grids.ring_grid import RingGrid
 class EquiangularGrid(RingGrid):
     """The n x n equiangular grid with both poles: theta_j = pi j / (n - 1), phi_k = 2 pi k / n.
 
-    It carries degrees ell < n / 2 exactly: Clenshaw-Curtis quadrature in the colatitude integrates
-    polynomials in cos(theta) up to degree n - 1, and the product of two harmonics below the band
-    limit has degree n - 2 at most.
+    The grid represents degrees ell < n / 2 exactly. Clenshaw-Curtis quadrature in the colatitude
+    integrates polynomials in cos(theta) up to degree n - 1, and the product of two harmonics below
+    the band limit has degree n - 2 at most.
 
     Attributes:
       resolution: n, the number of colatitudes and of longitudes; even, at least 4.
@@ -53,7 +53,7 @@ class EquiangularGrid(RingGrid):
     def colatitudes(self) -> np.ndarray:
         """theta_j = pi j / (n - 1), shape (n,)."""
         north = np.pi * np.arange(self.resolution // 2) / (self.resolution - 1)
-        return read_only(mirrored_colatitudes(north, self.resolution))
+        return read_only(symmetric_colatitudes(north, self.resolution))
 
     @functools.cached_property
     def quadrature_weights(self) -> np.ndarray:
@@ -72,9 +72,9 @@ class EquiangularGrid(RingGrid):
     def cell_areas(self) -> np.ndarray:
         """The spherical half of Huffenberger and Wandelt's torus weights, shape (n,).
 
-        Proportional to pi sin(theta) + sum over even |p| < n of 2 / (1 - p^2) cos(p theta), scaled
-        so that all cells sum to 4 pi. They differ from the quadrature weights by up to 1.2 percent
-        near the poles, and are what the published networks pool with.
+        They are proportional to pi sin(theta) + sum over even |p| < n of 2 / (1 - p^2)
+        cos(p theta), scaled so that all cells sum to 4 pi. Near the poles they differ from the
+        quadrature weights by up to 1.2 percent. The published networks pool with these weights.
 
         Reference: Huffenberger and Wandelt (2010), arXiv 1007.3514, section 4.
         """
@@ -83,3 +83,16 @@ class EquiangularGrid(RingGrid):
         series = 2 + 2 * np.cos(np.outer(theta, order)) @ (2 / (1.0 - order**2))
         areas = np.pi * np.sin(theta) + series
         return read_only(areas * 4 * np.pi / (self.resolution * areas.sum()))
+
+    def coarser(self) -> EquiangularGrid:
+        """The grid of half the resolution.
+
+        Raises:
+          ValueError: the resolution is not a multiple of 4, or below 8.
+        """
+        if self.resolution % 4 or self.resolution < 8:
+            raise ValueError(
+                f"{self!r} has no coarser grid: halving its resolution must leave an even number "
+                "of at least 4, so it must be a multiple of 4 from 8."
+            )
+        return EquiangularGrid(self.resolution // 2)

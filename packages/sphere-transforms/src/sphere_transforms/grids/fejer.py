@@ -1,4 +1,4 @@
-"""The equiangular grid that avoids the poles."""
+"""The equiangular grid without the poles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import functools
 import numpy as np
 
 from sphere_transforms.grids.arguments import whole_number
-from sphere_transforms.grids.constants import mirrored_colatitudes, read_only
+from sphere_transforms.grids.constants import read_only, symmetric_colatitudes
 from sphere_transforms.grids.ring_grid import RingGrid
 
 
@@ -16,9 +16,9 @@ from sphere_transforms.grids.ring_grid import RingGrid
 class FejerGrid(RingGrid):
     """The n x n equiangular grid without poles: theta_j = pi (j + 1/2) / n, phi_k = 2 pi k / n.
 
-    It carries degrees ell < n / 2 exactly: Fejer's first rule integrates polynomials in cos(theta)
-    up to degree n - 1, and the product of two harmonics below the band limit has degree n - 2 at
-    most. ducc0 calls it "F1".
+    The grid represents degrees ell < n / 2 exactly. Fejer's first rule integrates polynomials in
+    cos(theta) up to degree n - 1, and the product of two harmonics below the band limit has degree
+    n - 2 at most. ducc0 calls the grid "F1".
 
     Attributes:
       resolution: n, the number of colatitudes and of longitudes; even, at least 2.
@@ -53,14 +53,27 @@ class FejerGrid(RingGrid):
     def colatitudes(self) -> np.ndarray:
         """theta_j = pi (j + 1/2) / n, shape (n,)."""
         north = np.pi * (np.arange(self.resolution // 2) + 0.5) / self.resolution
-        return read_only(mirrored_colatitudes(north, self.resolution))
+        return read_only(symmetric_colatitudes(north, self.resolution))
 
     @functools.cached_property
     def quadrature_weights(self) -> np.ndarray:
-        """Weight of Fejer's first rule in colatitude times the longitude step, shape (n,).
+        """Weight of Fejer's first rule times the longitude step, shape (n,).
 
         Reference: Waldvogel (2006), BIT 46, 195, section 2.
         """
         order = np.arange(1, self.resolution // 2 + 1)
         series = 2 * np.cos(2 * np.outer(self.colatitudes, order)) @ (1 / (4.0 * order**2 - 1))
         return read_only(2 / self.resolution * (1 - series) * 2 * np.pi / self.resolution)
+
+    def coarser(self) -> FejerGrid:
+        """The grid of half the resolution.
+
+        Raises:
+          ValueError: the resolution is not a multiple of 4, or below 4.
+        """
+        if self.resolution % 4 or self.resolution < 4:
+            raise ValueError(
+                f"{self!r} has no coarser grid: halving its resolution must leave an even number "
+                "of at least 2, so it must be a multiple of 4 from 4."
+            )
+        return FejerGrid(self.resolution // 2)

@@ -17,8 +17,8 @@ from sphere_transforms.grids.ring_grid import RingGrid
 class GaussLegendreGrid(RingGrid):
     """L rings at the zeros of the Legendre polynomial P_L(cos(theta)), phi_k = 2 pi k / long.
 
-    The fewest rings on which a quadrature is exact for products of two harmonics of degrees ell <
-    L. No ring is at a pole; for odd L one is the equator. ducc0 calls it "GL".
+    No quadrature with fewer rings is exact for products of two harmonics of degrees ell < L. No
+    ring is at a pole; for odd L, one ring is the equator. ducc0 calls the grid "GL".
 
     Attributes:
       band_limit: L, the number of rings, at least 1.
@@ -35,10 +35,10 @@ class GaussLegendreGrid(RingGrid):
 
         Args:
           band_limit: L, the number of rings, at least 1.
-          longitude_count: number of longitudes, at least 2 L - 1. None: 2 L.
+          longitude_count: number of longitudes, at least 2 L - 1. None means 2 L.
 
         Raises:
-          ValueError: one of them is too small, or not a whole number.
+          ValueError: an argument is too small, or not a whole number.
         """
         band_limit = whole_number(
             band_limit,
@@ -73,3 +73,15 @@ class GaussLegendreGrid(RingGrid):
     @functools.cached_property
     def _rule(self) -> tuple[np.ndarray, np.ndarray]:
         return gauss_legendre_rule(self.band_limit)
+
+    def coarser(self) -> GaussLegendreGrid:
+        """The grid of half the band limit and half the longitudes, rounded up.
+
+        Raises:
+          ValueError: the band limit is odd.
+        """
+        if self.band_limit % 2:
+            raise ValueError(
+                f"{self!r} has no coarser grid: its band limit is odd, and cannot be halved."
+            )
+        return GaussLegendreGrid(self.band_limit // 2, (self.longitude_count + 1) // 2)

@@ -1,25 +1,27 @@
-"""Gauss-Legendre quadrature, with nodes as angles."""
+"""Gauss-Legendre quadrature with nodes given as angles."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from sphere_transforms.grids.constants import mirrored_colatitudes
+from sphere_transforms.grids.constants import symmetric_colatitudes
 
 
 def gauss_legendre_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Zeros theta of P_count(cos(theta)), and the weights that belong to them.
+    """The zeros theta of P_count(cos(theta)), and their quadrature weights.
 
-    Newton's method in theta, from Tricomi's approximation. The angles are right to rounding, and
-    the weights to a relative error of 3e-14 at 2048 nodes; the work grows as the square of the
-    count. (NumPy's `leggauss` takes the cube, and loses angles near the poles to the cosine.)
+    Uses Newton's method in theta, which starts from Tricomi's approximation. The angles are exact
+    to rounding error. The weights have a relative error of 3e-14 at 2048 nodes. The work grows as
+    the square of the count. (For NumPy's `leggauss` it grows as the cube, and its nodes, which are
+    cosines, lose digits of the angle near the poles.)
 
     Args:
       count: number of nodes, positive.
 
     Returns:
-      theta, shape (count,), in radians, increasing, symmetric about pi / 2 to the last bit; weights
-      for integrals over cos(theta), same shape, which sum to 2.
+      A pair of arrays of shape (count,). The first is theta in radians, increasing, and symmetric
+      about pi / 2 to the last bit. The second holds the weights of integrals over cos(theta), which
+      sum to 2.
 
     Reference: Hale and Townsend (2013), SIAM J. Sci. Comput. 35, A652, section 3.
     """
@@ -35,7 +37,7 @@ def gauss_legendre_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
     weights = 2 / slope**2
     half = count // 2
     return (
-        mirrored_colatitudes(theta[:half], count),
+        symmetric_colatitudes(theta[:half], count),
         np.concatenate([weights, weights[:half][::-1]]),
     )
 
@@ -43,8 +45,8 @@ def gauss_legendre_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
 def _legendre(degree: int, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """P_degree(cos(theta)) and its derivative with respect to theta.
 
-    The recursion runs over the differences P_k - P_{k-1}, and 1 - cos(theta) enters as the square
-    of a sine: both keep their digits near the pole, where P_k is close to 1.
+    The recursion runs over the differences P_k - P_{k-1}, and computes 1 - cos(theta) from the
+    square of a sine. Both keep their digits near the pole, where P_k is close to 1.
     """
     versine = 2 * np.sin(theta / 2) ** 2
     value, difference = np.ones_like(theta), np.zeros_like(theta)

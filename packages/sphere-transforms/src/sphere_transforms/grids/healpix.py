@@ -9,23 +9,25 @@ import numpy as np
 
 from sphere_transforms.grids.arguments import whole_number
 from sphere_transforms.grids.colatitude_quadrature import ColatitudeQuadrature
-from sphere_transforms.grids.constants import mirrored_colatitudes, read_only
+from sphere_transforms.grids.constants import read_only, symmetric_colatitudes
 
 
 @dataclasses.dataclass(frozen=True, init=False)
 class HealpixGrid:
     """HEALPix: 12 nside^2 pixels of equal area, in ring order, on 4 nside - 1 rings.
 
-    Rings have from 4 (next to the poles) to 4 nside pixels (within |cos(theta)| <= 2/3), so a field
-    is one axis of pixels. The quadrature with equal weights is approximate: for random fields with
-    a flat spectrum, the coefficients that come back from one forward transform have a relative rms
-    error of 1.4e-2, 4.7e-3, 1.8e-3 and 9e-4 at nside = 8, 16, 64 and 128, if the band limit is 2
-    nside, and of 0.15 at any nside if it is 3 nside. Iteration reduces it: three steps of healpy's
-    to 1e-5 or less at 2 nside.
+    Rings have between 4 pixels (next to the poles) and 4 nside pixels (within |cos(theta)| <= 2/3).
+    A field therefore has a single axis of pixels.
+
+    The quadrature with equal weights is approximate. The following are relative rms errors of the
+    coefficients after one forward transform of a random field with a flat spectrum. For band limit
+    2 nside they are 1.4e-2, 4.7e-3, 1.8e-3 and 9e-4 at nside = 8, 16, 64 and 128. For band limit
+    3 nside they are 0.15 at any nside. Iterative refinement reduces the error: three iterations, as
+    in healpy, reach 1e-5 or less at band limit 2 nside (see `SpinTransform.forward`).
 
     Attributes:
-      nside: resolution parameter, at least 1. It need not be a power of two: only the nested order,
-        which is not offered, asks for that.
+      nside: resolution parameter, at least 1. It does not have to be a power of two; only the
+        nested pixel order, which is not supported, requires that.
       band_limit: L, at most 3 nside.
 
     Reference: Gorski et al. (2005), arXiv astro-ph/0409513, equations 2 to 9.
@@ -39,10 +41,10 @@ class HealpixGrid:
 
         Args:
           nside: resolution parameter, at least 1.
-          band_limit: L, from 1 to 3 nside. None: 2 nside.
+          band_limit: L, from 1 to 3 nside. None means 2 nside.
 
         Raises:
-          ValueError: one of them is out of range, or not a whole number.
+          ValueError: an argument is out of range, or not a whole number.
         """
         nside = whole_number(
             nside,
@@ -65,19 +67,14 @@ class HealpixGrid:
         """(12 nside^2,): pixels."""
         return (12 * self.nside**2,)
 
-    @property
-    def symmetric(self) -> bool:
-        """True: ring_colatitudes[j] + ring_colatitudes[rings-1-j] = pi."""
-        return True
-
     @functools.cached_property
     def colatitudes(self) -> np.ndarray:
-        """Of each pixel, shape (pixel,), radians."""
+        """Colatitude of each pixel in radians, shape (pixel,)."""
         return read_only(np.repeat(self.ring_colatitudes, self.ring_lengths))
 
     @functools.cached_property
     def longitudes(self) -> np.ndarray:
-        """Of each pixel, shape (pixel,), radians; they increase along each ring."""
+        """Longitude of each pixel in radians, shape (pixel,), increasing along each ring."""
         lengths = np.repeat(self.ring_lengths, self.ring_lengths)
         place = np.arange(self.shape[0]) - np.repeat(self.ring_starts, self.ring_lengths)
         offsets = np.repeat(self.ring_offsets, self.ring_lengths)
@@ -90,30 +87,30 @@ class HealpixGrid:
 
     @functools.cached_property
     def quadrature_weights(self) -> np.ndarray:
-        """4 pi / pixels, shape (pixel,): approximate, see the class."""
+        """4 pi / pixels, shape (pixel,). The quadrature is approximate: see the class."""
         return read_only(np.full(self.shape, 4 * np.pi / self.shape[0]))
 
     @property
     def cell_areas(self) -> np.ndarray:
-        """4 pi / pixels, shape (pixel,): all pixels have the same area."""
+        """4 pi / pixels, shape (pixel,). All pixels have the same area."""
         return self.quadrature_weights
 
     @functools.cached_property
     def analysis(self) -> ColatitudeQuadrature:
-        """The rings, each sample with the weight 4 pi / pixels: approximate, see the class."""
+        """The rings, with weight 4 pi / pixels for each sample. Approximate: see the class."""
         rings = 4 * self.nside - 1
         weights = np.full(rings, 4 * np.pi / self.shape[0])
         return ColatitudeQuadrature(self.ring_colatitudes, read_only(weights))
 
     @functools.cached_property
     def ring_colatitudes(self) -> np.ndarray:
-        """Shape (4 nside - 1,), radians, increasing from the north pole."""
+        """Colatitude of each ring, shape (4 nside - 1,), radians, increasing from north."""
         ring = np.arange(1, 2 * self.nside)
-        # cos(theta) is 1 - ring^2 / (3 nside^2), but a cosine near 1 has lost the angle's digits.
+        # cos(theta) is 1 - ring^2 / (3 nside^2), but the arccosine of a number near 1 loses digits.
         cap = 2 * np.arcsin(np.minimum(ring, self.nside) / (np.sqrt(6) * self.nside))
         belt = np.arccos((4 * self.nside - 2 * np.maximum(ring, self.nside)) / (3 * self.nside))
         north = np.where(ring < self.nside, cap, belt)
-        return read_only(mirrored_colatitudes(north, 4 * self.nside - 1))
+        return read_only(symmetric_colatitudes(north, 4 * self.nside - 1))
 
     @functools.cached_property
     def ring_lengths(self) -> np.ndarray:
@@ -130,8 +127,19 @@ class HealpixGrid:
     def ring_offsets(self) -> np.ndarray:
         """Longitude of the first pixel of each ring, radians, shape (4 nside - 1,).
 
-        Half a pixel, but for every other ring of the belt, which starts at longitude 0.
+        This is half a pixel, except for every other ring of the equatorial belt, which starts at
+        longitude 0.
         """
         ring = np.arange(1, 4 * self.nside)
         aligned = (self.ring_lengths == 4 * self.nside) & ((ring - self.nside) % 2 == 1)
         return read_only(np.where(aligned, 0.0, np.pi / self.ring_lengths))
+
+    def coarser(self) -> HealpixGrid:
+        """The grid of half the nside and half the band limit (rounded down, at least 1).
+
+        Raises:
+          ValueError: nside is odd.
+        """
+        if self.nside % 2:
+            raise ValueError(f"{self!r} has no coarser grid: its nside is odd.")
+        return HealpixGrid(self.nside // 2, max(1, self.band_limit // 2))

@@ -1,4 +1,4 @@
-"""McEwen and Wiaux's grid."""
+"""The grid of McEwen and Wiaux."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from sphere_transforms.grids.ring_grid import RingGrid
 class McEwenWiauxGrid(RingGrid):
     """The L x (2 L - 1) grid of theta_j = pi (2 j + 1) / (2 L - 1), phi_k = 2 pi k / (2 L - 1).
 
-    The equiangular grid with the fewest samples that carries degrees ell < L exactly. The last ring
-    is the south pole. What is exact is not a sum over the rings: a field's Fourier modes along the
-    longitude, continued past the poles, are trigonometric polynomials in theta of degree L - 1, so
-    the rings determine them everywhere, and `analysis` evaluates them at Gauss-Legendre nodes
-    first. ducc0 calls the grid "MW", s2fft "mw".
+    This is the equiangular grid with the fewest samples that represents degrees ell < L exactly.
+    The last ring is the south pole.
+
+    No quadrature on the rings themselves is exact for the coefficients. But the Fourier modes of a
+    field along the longitude, continued past the poles, are trigonometric polynomials in theta of
+    degree L - 1, and the rings determine them. `analysis` first interpolates them to Gauss-Legendre
+    nodes, where the quadrature is exact. ducc0 calls the grid "MW", s2fft "mw".
 
     Attributes:
       band_limit: L, at least 1.
@@ -49,45 +51,42 @@ class McEwenWiauxGrid(RingGrid):
         """(L, 2 L - 1): colatitudes, longitudes."""
         return self.band_limit, 2 * self.band_limit - 1
 
-    @property
-    def symmetric(self) -> bool:
-        """False: there is a south pole and no north pole."""
-        return False
-
     @functools.cached_property
     def colatitudes(self) -> np.ndarray:
         """theta_j = pi (2 j + 1) / (2 L - 1), shape (L,)."""
-        # The quotient first: the last ring is at pi, not a rounding error beyond it.
+        # Compute the quotient first: then the last ring is exactly at pi.
         return read_only(np.pi * ((2 * np.arange(self.band_limit) + 1) / self.shape[1]))
 
     @functools.cached_property
     def quadrature_weights(self) -> np.ndarray:
         """Weight of one sample, shape (L,).
 
-        Exact for the integral of one field of spin 0 and degree ell < L, not of a product of two,
-        so not for coefficients: those take `analysis`.
+        They integrate a field of spin 0 and degrees ell < L exactly, but not the product of two
+        such fields. Coefficients are integrals of products, and use `analysis` instead.
 
-        Reference: McEwen and Wiaux (2011), section III; integrals of sin(theta) cos(p theta), 2 /
-        (1 - p^2) for even p, against the trigonometric polynomial through the rings.
+        Reference: McEwen and Wiaux (2011), section III. The weights integrate the trigonometric
+        polynomial through the rings; the integral of sin(theta) cos(p theta) is 2 / (1 - p^2) for
+        even p.
         """
         size = 2 * self.band_limit - 1
         order = np.arange(2, self.band_limit, 2)
         series = 2 + 2 * np.cos(np.outer(self.colatitudes, order)) @ (2 / (1.0 - order**2))
-        # Every ring but the pole also stands for its mirror image on the torus.
+        # Every ring except the pole also represents its mirror image on the torus.
         series[:-1] *= 2
         return read_only(series / size * 2 * np.pi / size)
 
     @functools.cached_property
     def analysis(self) -> ColatitudeQuadrature:
-        """L Gauss-Legendre nodes, and the trigonometric interpolation to them from the rings.
+        """L Gauss-Legendre nodes, and the trigonometric interpolation from the rings to the nodes.
 
-        sYlm(-theta, 0) = (-1)^(m+s) sYlm(theta, 0) tells how a Fourier mode continues past a pole.
+        The identity sYlm(-theta, 0) = (-1)^(m+s) sYlm(theta, 0) continues a Fourier mode past a
+        pole.
         """
         size = 2 * self.band_limit - 1
         nodes, weights = gauss_legendre_rule(self.band_limit)
         direct = _interpolation(size, nodes[:, None] - self.colatitudes)
         mirror = _interpolation(size, nodes[:, None] + self.colatitudes)
-        # The pole is its own mirror image; where m + s is odd, a field's mode vanishes there.
+        # The pole is its own mirror image. For odd m + s the Fourier mode vanishes there.
         mirror[:, -1] = 0
         even, odd = direct + mirror, direct - mirror
         odd[:, -1] = 0
@@ -97,9 +96,21 @@ class McEwenWiauxGrid(RingGrid):
             (read_only(even), read_only(odd)),
         )
 
+    def coarser(self) -> McEwenWiauxGrid:
+        """The grid of half the band limit.
+
+        Raises:
+          ValueError: the band limit is odd.
+        """
+        if self.band_limit % 2:
+            raise ValueError(
+                f"{self!r} has no coarser grid: its band limit is odd, and cannot be halved."
+            )
+        return McEwenWiauxGrid(self.band_limit // 2)
+
 
 def _interpolation(size: int, angle: np.ndarray) -> np.ndarray:
-    """The 2 pi-periodic polynomial that is 1 at 0 and 0 at the other multiples of 2 pi / size."""
+    """The trigonometric polynomial that is 1 at 0, and 0 at other multiples of 2 pi / size."""
     half = angle / 2
     sine = np.sin(half)
     at_sample = sine == 0

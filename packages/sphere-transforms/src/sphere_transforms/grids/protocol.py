@@ -1,8 +1,8 @@
-"""What a transform asks of a grid."""
+"""The interface of a grid."""
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -11,52 +11,71 @@ from sphere_transforms.grids.colatitude_quadrature import ColatitudeQuadrature
 
 @runtime_checkable
 class Grid(Protocol):
-    """What a transform asks of a grid. Angles are in radians, arrays are float64 NumPy.
+    """The interface of a grid. Angles are in radians, and arrays are float64 NumPy arrays.
 
-    Samples lie on rings of constant colatitude. Where every ring has the same longitudes, arrays
-    have one entry per colatitude or per longitude, below (lat,) and (long,); on HEALPix, where each
-    ring has its own, one per pixel, (pixel,).
+    The samples lie on rings of constant colatitude, ordered from north to south, and are equally
+    spaced along each ring. If all rings have the same longitudes, `shape` is (lat, long), and
+    arrays have one entry per colatitude, shape (lat,), or per longitude, shape (long,). Otherwise
+    `shape` is (pixel,), ring after ring, and arrays have one entry per pixel.
+
+    A grid of your own needs these members, equality and a hash. `RingGrid` is a base class for
+    grids of equal rings; it implements most of the members.
     """
 
     def __hash__(self) -> int:
-        """Equal grids share their tables in the cache."""
+        """Must agree with equality: equal grids share their cached tables."""
         ...
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a field's samples: (lat, long), or (pixel,)."""
+        """Shape of the samples of a field: (lat, long), or (pixel,)."""
 
     @property
     def band_limit(self) -> int:
-        """L: fields of degrees ell < L survive a round trip (on HEALPix, nearly)."""
-
-    @property
-    def symmetric(self) -> bool:
-        """Whether theta_j + theta_{lat-1-j} = pi for all rings, so that parity halves the work."""
+        """L: the grid represents fields of degrees ell < L (on HEALPix approximately)."""
 
     @property
     def colatitudes(self) -> np.ndarray:
-        """Shape (lat,) or (pixel,), in [0, pi], from north to south."""
+        """Colatitudes, shape (lat,) or (pixel,), in [0, pi], from north to south."""
 
     @property
     def longitudes(self) -> np.ndarray:
-        """Shape (long,) or (pixel,), in [0, 2 pi)."""
+        """Longitudes, shape (long,) or (pixel,), in [0, 2 pi)."""
 
     @property
     def points(self) -> tuple[np.ndarray, np.ndarray]:
-        """Colatitude and longitude of every sample, each of the grid's shape."""
+        """Colatitude and longitude of every sample, two arrays of the shape of the grid."""
+
+    @property
+    def ring_colatitudes(self) -> np.ndarray:
+        """Colatitude of each ring, shape (ring,), increasing from the north pole."""
+
+    @property
+    def ring_lengths(self) -> np.ndarray:
+        """Number of samples of each ring, shape (ring,), int64."""
+
+    @property
+    def ring_offsets(self) -> np.ndarray:
+        """Longitude of the first sample of each ring, shape (ring,)."""
 
     @property
     def quadrature_weights(self) -> np.ndarray:
-        """Shape (lat,) or (pixel,): the weight of one sample; all samples' weights sum to 4 pi.
+        """Weight of a sample in an integral, shape (lat,) or (pixel,); summed over samples, 4 pi.
 
-        They integrate a field of degree ell < L exactly (on HEALPix, nearly).
+        The weights integrate a field of degrees ell < L exactly (on HEALPix approximately).
         """
 
     @property
     def cell_areas(self) -> np.ndarray:
-        """Shape (lat,) or (pixel,): area that one sample stands for; all samples' sum to 4 pi."""
+        """Area of the cell of a sample, shape (lat,) or (pixel,); summed over samples, 4 pi."""
 
     @property
     def analysis(self) -> ColatitudeQuadrature:
-        """The quadrature in colatitude with which the forward transform is exact."""
+        """The quadrature in colatitude for the forward transform."""
+
+    def coarser(self) -> Self:
+        """Returns the grid of the same class and half the resolution, for pooling.
+
+        Raises:
+          ValueError: there is no such grid.
+        """

@@ -1,0 +1,1 @@
+"""The commands, each a module with `main(argv)`, and what their words mean."""

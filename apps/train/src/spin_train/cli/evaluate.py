@@ -1,0 +1,81 @@
+"""The command `spin-evaluate`: metrics and equivariance of a run, on any dataset of its kind."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spin_train.cli.arguments import Parser, add_checkpoint, run_command
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    parser = Parser(prog="spin-evaluate", description=__doc__)
+    parser.add_argument("--workdir", type=Path, required=True, help="the run's directory")
+    parser.add_argument("--dataset", help="to evaluate on (default: the run's own)")
+    parser.add_argument("--split", default="test", help="of the dataset (default: test)")
+    add_checkpoint(parser)
+    parser.add_argument(
+        "--examples",
+        type=int,
+        default=256,
+        help="to rotate for equivariance; 0: none (default 256)",
+    )
+    return run_command(parser, _evaluate, argv)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from spin_train.analysis import measure_rotations
+    from spin_train.errors import ConfigurationError, WorkdirError, as_user_error
+    from spin_train.training.evaluation import open_run
+    from spin_train.workdir.identity import write_json
+
+    if arguments.examples < 0:
+        raise ConfigurationError(f"--examples must be 0 or more, got {arguments.examples}")
+    run = open_run(arguments.workdir, arguments.dataset, arguments.checkpoint)
+    data = run.setup.data
+    source = data.eval_source(arguments.split)
+    for remark in run.remarks:
+        print(f"note: {remark}", flush=True)
+    result: dict[str, Any] = {
+        "dataset": data.eval_name,
+        "dataset_version": data.eval_dataset.version,
+        "split": arguments.split,
+        "checkpoint": arguments.checkpoint,
+        "step": int(run.state.step),
+        **run.evaluate(arguments.split),
+    }
+    for key, value in result.items():
+        print(f"{key:<24} {value}", flush=True)
+    if arguments.examples:
+        rotations = measure_rotations(
+            run.setup.trained_model(run.state), source, arguments.examples
+        )
+        result["rotated_examples"] = rotations.examples
+        result["accuracy_by_degrees"] = rotations.accuracy
+        result["equivariance_error"] = rotations.layer_errors
+        result["invariance_error"] = rotations.invariance_error
+        print(f"\nequivariance errors, over {rotations.examples} randomly rotated examples:")
+        for layer, error in rotations.layer_errors.items():
+            print(f"{layer:<24} {error:.3e}")
+        if rotations.invariance_error is not None:
+            print(f"{'outputs':<24} {rotations.invariance_error:.3e}")
+        print("\naccuracy by the rotation's angle in degrees:")
+        for degrees, accuracy in rotations.accuracy.items():
+            print(f"{degrees:<24} {100 * accuracy:.2f}%")
+        for remark in rotations.remarks:
+            print(f"not measured: {remark}")
+    words = "_".join((data.eval_name, arguments.split, arguments.checkpoint))
+    path = arguments.workdir / f"evaluation_{_file_name(words)}.json"
+    with as_user_error(WorkdirError, f"cannot write {str(path)!r}", OSError):
+        write_json(path, result)
+    print(f"\nwritten to {path}")
+
+
+def _file_name(words: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

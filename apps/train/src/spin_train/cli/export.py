@@ -1,0 +1,34 @@
+"""The command `spin-export`: a run's weights as safetensors, for `spin_models.load`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from spin_train.cli.arguments import Parser, add_checkpoint, run_command
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    parser = Parser(prog="spin-export", description=__doc__)
+    parser.add_argument("--workdir", type=Path, required=True, help="the run's directory")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="the file, such as model.safetensors"
+    )
+    add_checkpoint(parser)
+    return run_command(parser, _export, argv)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from spin_train.inference.weights_export import export
+
+    described = export(arguments.workdir, arguments.output, arguments.checkpoint)
+    size = arguments.output.stat().st_size
+    print(
+        f"{arguments.output}: {described['model_name']} after step {described['step']}, "
+        f"{size:,} bytes"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The command `spin-predict`: labels images by a trained model."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from spin_train.cli.arguments import Parser, add_checkpoint, run_command
+
+_SHOWN = 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    parser = Parser(prog="spin-predict", description=__doc__)
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--weights", type=Path, help="a file that spin-export wrote")
+    model.add_argument("--workdir", type=Path, help="a run's directory")
+    add_checkpoint(parser)
+    parser.add_argument(
+        "--projection",
+        choices=("auto", "image", "panorama"),
+        default="auto",
+        help="how images lie on the sphere: flat ones around the south pole, panoramas all around; "
+        "auto: a panorama if twice as wide as high",
+    )
+    parser.add_argument(
+        "--invert", action="store_true", help="dark on bright becomes bright on dark first"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    return run_command(parser, _predict, argv)
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    from spin_train.inference.prediction import model_of_run, model_of_weights, predict
+
+    if arguments.weights is not None:
+        model = model_of_weights(arguments.weights)
+    else:
+        model = model_of_run(arguments.workdir, arguments.checkpoint)
+    for found in predict(
+        model, arguments.images, projection=arguments.projection, inverted=arguments.invert
+    ):
+        if arguments.json:
+            record = {"image": found.path, "label": found.label, "class": found.class_name}
+            print(json.dumps(record | {"probabilities": found.probabilities}))
+            continue
+        first = list(found.probabilities.items())[:_SHOWN]
+        shown = ", ".join(f"{name} {100 * value:.1f}%" for name, value in first)
+        print(f"{found.path}: {found.class_name}  ({shown})")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

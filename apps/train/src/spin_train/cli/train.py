@@ -1,0 +1,54 @@
+"""The command `spin-train`."""
+
+import signal
+import sys
+from collections.abc import Sequence
+
+from spin_train.cli.train_arguments import help_text, parse
+from spin_train.errors import UserError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+      argv: the words after the command's name; None takes the process's own.
+
+    Returns:
+      The exit code: 0; 2 after an error of the user's, which is one line on stderr; 128 and the
+      signal's number after a signal.
+    """
+    try:
+        command = parse(sys.argv[1:] if argv is None else argv)
+        if command.wants_help or command.workdir is None:
+            print(help_text(command.config))
+            return 0
+        # Not above: `--help` and misspelled keys need no JAX.
+        from spin_train.devices.processes import is_first_process, join_processes
+        from spin_train.training.interruption import Interrupted
+        from spin_train.training.run import train
+
+        join_processes(command.launch)
+        try:
+            train(command.config, command.workdir)
+        except Interrupted as end:
+            if is_first_process():
+                print(f"spin-train: {end}", file=sys.stderr)
+            return 128 + end.signal
+        except KeyboardInterrupt:
+            again = "the same command goes on from the last checkpoint, if there is one"
+            print(f"spin-train: interrupted; {again}", file=sys.stderr)
+            return 128 + signal.SIGINT
+    except UserError as error:
+        return fail(error)
+    return 0
+
+
+def fail(error: UserError) -> int:
+    """Shows an error of the user's as one line on stderr, and returns the exit code for it."""
+    print(f"spin-train: {error}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

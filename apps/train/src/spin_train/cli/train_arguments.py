@@ -1,0 +1,188 @@
+"""The arguments of `spin-train`: what the words of its command line mean.
+
+ml_collections' own flags take `--config.x False` for True and leave `False` as a stray word, so
+the few forms there are (`--config.key value`, `--config.key=value`, `--config.flag`) are read here.
+"""
+
+import ast
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+
+from spin_train.cli.arguments import Parser
+from spin_train.configuration import (
+    complete_config,
+    load_config,
+    preset_names,
+    set_value,
+    unknown_key,
+)
+from spin_train.configuration_keys import KEYS, OPEN_KEYS, Key
+from spin_train.devices.launch import Launch
+from spin_train.errors import ConfigurationError
+
+DEFAULT_PRESET = "digits"
+
+_PREFIX = "--config."
+_WITH_A_VALUE = ("--workdir", "--config", "--coordinator", "--num_processes", "--process_id")
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """What a command line asks for: a training run, or the help text."""
+
+    config: ml_collections.ConfigDict
+    workdir: Path | None
+    wants_help: bool = False
+    launch: Launch = dataclasses.field(default_factory=Launch)
+
+
+def parse(words: Sequence[str]) -> Command:
+    """Reads a command line.
+
+    Args:
+      words: the words after the command's name.
+
+    Returns:
+      The command, with a complete configuration. `workdir` is None only if help is wanted.
+
+    Raises:
+      ConfigurationError: for an unknown or stray word, an unknown key, or a value of another type.
+    """
+    overrides, others = _separate(words)
+    arguments = _parser().parse_args(others)
+    config = load_config(arguments.config)
+    for key, word in overrides:
+        set_value(config, key, _value(config, key, word))
+    if not arguments.help and arguments.workdir is None:
+        raise ConfigurationError("--workdir DIR is required: where the run is kept (see --help)")
+    launch = Launch(
+        arguments.coordinator,
+        arguments.num_processes,
+        arguments.process_id,
+        arguments.distributed,
+    )
+    return Command(complete_config(config), arguments.workdir, arguments.help, launch)
+
+
+def help_text(config: ml_collections.ConfigDict) -> str:
+    """Returns the help: usage, presets, and every key with its type and its value in `config`."""
+    rows = []
+    for key in KEYS:
+        value = dict(config[key.name]) if key.is_open else config[key.name]
+        kind = "options" if key.is_open else type(value).__name__
+        rows.append(f"  --config.{key.name:<36} {kind:<8} {value!r}")
+        rows.append(f"      {key.help}{_limits(key)}")
+    return "\n".join(
+        [
+            "usage: spin-train --workdir DIR [--config CONFIG] [--config.KEY VALUE ...] [...]",
+            "",
+            "Trains a registered model on a registered dataset; `spin-list` shows what there is.",
+            "Running the same command again continues where the last checkpoint was.",
+            "",
+            "  --workdir DIR    where checkpoints, metrics, the configuration and the report go",
+            "  --config CONFIG  a preset's name or a Python file that defines get_config()",
+            f"                   presets: {', '.join(preset_names())} (default: {DEFAULT_PRESET})",
+            "  --help           this text, with the values of CONFIG",
+            "",
+            "On several hosts run the command on each. Under Slurm and Open MPI that is all; on",
+            "Kubernetes and TPU pods add --distributed. Elsewhere:",
+            "",
+            "  --coordinator HOST:PORT    of process 0, the same in all processes",
+            "  --num_processes N          how many there are",
+            "  --process_id I             which one this is, from 0",
+            "",
+            "Keys, with their types, values and meanings. A model's own options are set as",
+            "--config.model_options.NAME VALUE, those of the datasets as",
+            "--config.dataset_options.NAME VALUE.",
+            "",
+            *rows,
+        ]
+    )
+
+
+def _limits(key: Key) -> str:
+    return f" (one of {', '.join(key.choices)})" if key.choices else ""
+
+
+def _parser() -> Parser:
+    parser = Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--workdir", type=Path)
+    parser.add_argument("--config", default=DEFAULT_PRESET)
+    parser.add_argument("--coordinator", default="")
+    parser.add_argument("--num_processes", type=int)
+    parser.add_argument("--process_id", type=int)
+    parser.add_argument("--distributed", action="store_true")
+    parser.add_argument("--help", "-h", action="store_true")
+    return parser
+
+
+def _separate(words: Sequence[str]) -> tuple[list[tuple[str, str | None]], list[str]]:
+    """Splits overrides (key, word; None where a key stands alone) from everything else."""
+    overrides: list[tuple[str, str | None]] = []
+    others: list[str] = []
+    remaining = list(words)
+    while remaining:
+        word = remaining.pop(0)
+        if not word.startswith(_PREFIX):
+            others.append(word)
+            if word in _WITH_A_VALUE and remaining:
+                others.append(remaining.pop(0))
+            continue
+        key, equals, value = word.removeprefix(_PREFIX).partition("=")
+        if equals:
+            overrides.append((key, value))
+        elif remaining and not remaining[0].startswith("--"):
+            overrides.append((key, remaining.pop(0)))
+        else:
+            overrides.append((key, None))
+    return overrides, others
+
+
+def _value(config: ml_collections.ConfigDict, key: str, word: str | None) -> Any:
+    """Reads a word as the type that `key` has in `config`."""
+    outer, _, inner = key.partition(".")
+    if outer in OPEN_KEYS and inner:
+        return True if word is None else _literal(word)
+    if outer not in config or inner:
+        raise unknown_key(config, key)
+    if outer in OPEN_KEYS:
+        raise ConfigurationError(f"{outer} holds options: set --config.{outer}.NAME VALUE")
+    expected = type(config[outer])
+    if expected is bool and word is None:
+        return True
+    if word is None:
+        raise ConfigurationError(f"--config.{key} expects a value of type {expected.__name__}")
+    if expected is bool:
+        if word.lower() not in _BOOLEANS:
+            raise ConfigurationError(f"--config.{key} expects True or False, got {word!r}")
+        return _BOOLEANS[word.lower()]
+    try:
+        return expected(word)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--config.{key} expects {expected.__name__}, got {word!r}"
+        ) from error
+
+
+def _literal(word: str) -> Any:
+    """Reads an option's value as a Python literal, and as text where it is none."""
+    if word.lower() in ("true", "false"):
+        return word.lower() == "true"
+    try:
+        value = ast.literal_eval(word)
+    except (ValueError, SyntaxError):
+        return word
+    try:
+        json.dumps(value)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"an option cannot be {word}: give a number, a word, True or False, or a list or tuple "
+            "of these, for example (0,1)"
+        ) from error
+    return value

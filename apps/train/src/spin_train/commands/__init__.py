@@ -1,1 +1,0 @@
-"""The commands beside `spin-train`: each a module with `main(argv)`."""

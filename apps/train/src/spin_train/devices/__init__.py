@@ -1,0 +1,1 @@
+"""Processes, meshes of devices, and what happens to a batch on the device."""

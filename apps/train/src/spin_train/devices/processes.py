@@ -1,0 +1,56 @@
+"""Several processes, on one host or many, under JAX's own distributed runtime."""
+
+import os
+
+import jax
+import numpy as np
+
+from spin_train.devices.launch import Launch
+from spin_train.errors import ConfigurationError
+
+
+def join_processes(launch: Launch | None = None) -> None:
+    """Joins the other processes of a run, if there are any.
+
+    There are if the launch or the environment names a coordinator, if Slurm or Open MPI started
+    more than one process, or if the launch says so.
+
+    Args:
+      launch: what the command line says; the environment fills in what it leaves open.
+
+    Raises:
+      ConfigurationError: if the numbers make no sense, or the others cannot be joined.
+    """
+    launch = (launch or Launch()).completed(os.environ)
+    if not launch.has_others or jax.distributed.is_initialized():
+        return
+    try:
+        jax.distributed.initialize(
+            launch.coordinator or None,
+            num_processes=launch.num_processes,
+            process_id=launch.process_id,
+            local_device_ids=launch.local_device,
+            # The first process writes the report while the others have done.
+            shutdown_timeout_seconds=3600,
+        )
+        # Their first exchange sets up connections, for which none waits long: they meet now, while
+        # they are at the same place, and not after compilations that end at different times.
+        largest_of_all(0)
+    except (ValueError, RuntimeError) as error:
+        raise ConfigurationError(
+            f"cannot join the other processes: {' '.join(str(error).split())}"
+        ) from error
+
+
+def is_first_process() -> bool:
+    """Returns whether this is the process that writes the run's files."""
+    return jax.process_index() == 0
+
+
+def largest_of_all(number: int) -> int:
+    """Returns the largest of the processes' numbers; every process must call it."""
+    if jax.process_count() == 1:
+        return number
+    from jax.experimental import multihost_utils
+
+    return int(np.max(multihost_utils.process_allgather(np.int32(number))))

@@ -1,0 +1,118 @@
+"""Models from the registry, with new weights or those of a file."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import ml_collections
+from flax import nnx
+
+import spin_data
+import spin_registry
+from spin_layers import fill_weights, read_weights, replaced_weights
+from spin_registry import ModelDescription
+from spin_train.errors import ModelError, as_user_error, plugin_errors
+from spin_train.model.functional import FunctionalModel, functional_model
+from spin_train.model.trained import TrainedModel
+
+
+def describe_model(
+    config: ml_collections.ConfigDict,
+    dataset: spin_data.Dataset,
+    class_names: tuple[str, ...] = (),
+) -> ModelDescription:
+    """Describes the model that a configuration names, for a dataset.
+
+    Args:
+      config: gives `model_name` and `model_options`.
+      dataset: gives the input, the output, and the classes' names.
+      class_names: used where the dataset does not know them.
+
+    Raises:
+      ModelError: if the model is unknown.
+    """
+    with as_user_error(ModelError, f"model {config.model_name!r}", spin_registry.RegistryError):
+        # The registered options as well: they may change after the weights were trained.
+        registered = dict(spin_registry.get_model(config.model_name).options)
+    options = registered | config.model_options.to_dict()
+    names = tuple(dataset.class_names or class_names)
+    return ModelDescription(config.model_name, options, dataset.input, dataset.output, names)
+
+
+def build_model(config: ml_collections.ConfigDict, dataset: spin_data.Dataset) -> FunctionalModel:
+    """Creates the registered model for a dataset, from the configuration's seed and options.
+
+    Raises:
+      ModelError: if it is unknown or cannot be built.
+    """
+    options = config.model_options.to_dict()
+    with as_user_error(ModelError, f"model {config.model_name!r}", *plugin_errors(options)):
+        model = spin_registry.get_model(config.model_name).create(
+            input=dataset.input, output=dataset.output, rngs=nnx.Rngs(config.seed), **options
+        )
+    return functional_model(model)
+
+
+def with_weights(model: FunctionalModel, path: str) -> tuple[FunctionalModel, tuple[str, ...]]:
+    """Replaces a model's initial parameters by those of a file, for fine-tuning.
+
+    Args:
+      model: the model.
+      path: of a file that `spin-export` wrote; "" changes nothing.
+
+    Returns:
+      The model, and remarks for the user: which arrays keep their random values because the file's
+      have another shape, as those of a head for other classes do.
+
+    Raises:
+      ModelError: if the file is missing or damaged, or is of another model.
+    """
+    if not path:
+        return model, ()
+    with as_user_error(ModelError, "initial_weights", ValueError, OSError):
+        weights = read_weights(path)
+    variables = model.variables
+    trees = {"params": variables.params, "batch_stats": variables.batch_stats}
+    filled, unmatched, mismatched = replaced_weights(trees, weights)
+    if unmatched or len(mismatched) == len(jax.tree.leaves(trees)):
+        raise ModelError(
+            f"initial_weights {path!r} are of another model: "
+            f"{'; '.join((unmatched or mismatched)[:3])}; choose the model "
+            f"({weights.metadata.get('model_name', 'unknown')!r}) and the model_options that they "
+            "were trained with"
+        )
+    remarks = [f"training starts from the weights of {path}"]
+    if mismatched:
+        remarks.append(f"these arrays start from random values: {'; '.join(mismatched)}")
+    variables = dataclasses.replace(
+        variables, params=filled["params"], batch_stats=filled["batch_stats"]
+    )
+    return dataclasses.replace(model, variables=variables), tuple(remarks)
+
+
+def load_trained_model(path: str | Path) -> TrainedModel:
+    """Returns the model of a file that `spin-export` wrote.
+
+    Raises:
+      ModelError: if the file is missing or damaged, or the model is not registered.
+    """
+    causes = (ValueError, OSError, spin_registry.RegistryError)
+    with as_user_error(ModelError, f"weights {str(path)!r}", *causes):
+        weights = read_weights(path)
+        description = ModelDescription.from_json(weights.metadata)
+        module = description.create(nnx.Rngs(0))
+        fill_weights(module, weights)
+    model = functional_model(module)
+    return TrainedModel(model, model.variables, description)
+
+
+def description_as_json(description: ModelDescription) -> dict[str, Any]:
+    """Returns a description as a file of weights holds it.
+
+    Raises:
+      ModelError: if the grid's kind is not registered, or JSON cannot hold an option.
+    """
+    with as_user_error(ModelError, "cannot describe the model", ValueError, TypeError):
+        return json.loads(json.dumps(description.to_json()))

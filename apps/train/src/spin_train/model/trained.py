@@ -1,0 +1,81 @@
+"""A trained model on this process's own device, ready to be called."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from spin_registry import ClassSpec, FieldSpec, ModelDescription
+from spin_train.model.functional import FunctionalModel, Variables
+
+BATCH_SIZE = 32  # of everything that calls a trained model: one shape is compiled
+
+Field = Mapping[int, jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """A model with its weights.
+
+    Attributes:
+      model: the model.
+      variables: its trained arrays.
+      description: its name, options, input, output and classes.
+    """
+
+    model: FunctionalModel
+    variables: Variables
+    description: ModelDescription
+
+    @property
+    def input(self) -> FieldSpec:
+        """The fields that the model takes."""
+        return self.description.input
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes that the model distinguishes."""
+        output = self.description.output
+        assert isinstance(output, ClassSpec)  # by the one task there is
+        return output.num_classes
+
+    def class_name(self, label: int) -> str:
+        """Returns the name of a class; its number where names are not known."""
+        names = self.description.class_names
+        return names[label] if names else str(label)
+
+    def logits(self, field: Field) -> jax.Array:
+        """Returns the outputs for a field, (batch, num_classes), in evaluation."""
+        return self._compiled_logits(self.variables, dict(field))
+
+    @property
+    def has_features(self) -> bool:
+        """Whether the model shows the fields between its layers, by a method `features`."""
+        return callable(getattr(self.model.module(self.variables), "features", None))
+
+    def features(self, field: Field) -> dict[str, tuple[Any, dict[int, jax.Array]]]:
+        """Returns what the model's own `features` does: (grid, field) by the layer's name."""
+        found = self._compiled_features(self.variables, dict(field))
+        return {name: (self._grids[name], fields) for name, fields in found.items()}
+
+    @functools.cached_property
+    def _compiled_logits(self) -> Any:
+        return jax.jit(lambda variables, field: self.model.apply(variables, field, step=None)[0])
+
+    @functools.cached_property
+    def _grids(self) -> dict[str, Any]:
+        return {}
+
+    @functools.cached_property
+    def _compiled_features(self) -> Any:
+        def features(variables: Variables, field: Field) -> dict[str, dict[int, jax.Array]]:
+            found = self.model.module(variables).features(field)
+            # Grids are not arrays: they are kept aside while the function is traced.
+            self._grids.update({name: grid for name, (grid, _) in found.items()})
+            return {name: dict(fields) for name, (_, fields) in found.items()}
+
+        return jax.jit(features)

@@ -1,0 +1,1 @@
+"""One compiled step, and what it minimises, with which optimizer and learning rate."""

@@ -1,0 +1,163 @@
+"""Evaluation: the mean of every score over a split, each example counted once."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import spin_data
+from spin_train.devices.sharding import shard_batch
+from spin_train.errors import DatasetError, WorkdirError, dataset_errors
+from spin_train.model.train_state import TrainState
+from spin_train.optimization.steps import EvalStep, make_eval_step
+from spin_train.optimization.tasks import Scores
+from spin_train.training.setup import TrainingSetup, make_setup
+from spin_train.workdir.checkpoints import BEST_FOLDER, FOLDER, Checkpoints
+from spin_train.workdir.identity import read_run
+
+
+def evaluate(
+    workdir: str | Path,
+    dataset: str | None = None,
+    split: str = "test",
+    checkpoint: str = "last",
+) -> dict[str, float]:
+    """Evaluates a checkpoint of a run.
+
+    Args:
+      workdir: the run's directory.
+      dataset: name of the dataset to evaluate on, loaded with the run's `dataset_options`; None
+        for the run's own (its `eval_dataset`, if it has one).
+      split: name of the split.
+      checkpoint: "last", or "best" on the validation split.
+
+    Returns:
+      The means over the split, such as {"accuracy": ..., "eval_loss": ...}.
+
+    Raises:
+      WorkdirError: if there is no run or no checkpoint.
+      DatasetError: if the dataset is unknown, has no such split, or does not suit the model.
+    """
+    return open_run(workdir, dataset, checkpoint).evaluate(split)
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedRun:
+    """A run of which a checkpoint was read.
+
+    Attributes:
+      setup: its data, model and task.
+      state: of its checkpoint.
+      dataset_version: of the data that it was trained on; "" where that is not known.
+      remarks: for the user.
+    """
+
+    setup: TrainingSetup
+    state: TrainState
+    dataset_version: str = ""
+    remarks: tuple[str, ...] = ()
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """Evaluates on a split, as `evaluate_source` does.
+
+        Raises:
+          DatasetError: if there is none of that name.
+        """
+        setup = self.setup
+        source = setup.data.eval_source(split)
+        eval_step = make_eval_step(setup.model, setup.task, setup.mesh)
+        return evaluate_source(setup, eval_step, self.state, setup.constants(), source)
+
+
+def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = "last") -> SavedRun:
+    """Reads a run's configuration and one of its checkpoints; nothing of it is changed.
+
+    Args:
+      workdir: the run's directory.
+      dataset: to evaluate on; None for the run's own.
+      checkpoint: "last" or "best".
+
+    Raises:
+      WorkdirError: if there is no run or no such checkpoint.
+      DatasetError: if the dataset is unknown, or does not suit the model.
+    """
+    record = read_run(Path(workdir))
+    config = record.config
+    if dataset is not None:
+        config = config.copy_and_resolve_references()
+        config.eval_dataset = dataset
+    if checkpoint not in _CHECKPOINTS:
+        raise WorkdirError(
+            f"no checkpoint is called {checkpoint!r}; there are {' and '.join(_CHECKPOINTS)}"
+        )
+    folder = _CHECKPOINTS[checkpoint]
+    if not (Path(workdir) / folder).is_dir():
+        why = " (it was not evaluated while it was trained)" if folder == BEST_FOLDER else ""
+        raise WorkdirError(f"no {folder} in {str(workdir)!r}{why}: train there first")
+    setup = make_setup(config, initial_weights="")
+    with Checkpoints(Path(workdir), folder) as checkpoints:
+        state, _ = checkpoints.restore_latest(setup.initial_state(), setup.mesh, move_aside=False)
+    version = record.data_versions.get(config.dataset, "")
+    remarks: tuple[str, ...] = ()
+    if version and version != setup.data.dataset.version:
+        now = setup.data.dataset.version or "(none stated)"
+        remarks = (f"trained on version {version} of {config.dataset!r}, which is in {now} now",)
+    return SavedRun(setup, state, version, remarks)
+
+
+_CHECKPOINTS = {"last": FOLDER, "best": BEST_FOLDER}
+
+
+def evaluate_source(
+    setup: TrainingSetup,
+    eval_step: EvalStep,
+    state: TrainState,
+    constants: Mapping[str, Any],
+    source: spin_data.RandomAccessSource,
+    after_batch: Callable[[int], None] = lambda number: None,
+) -> dict[str, float]:
+    """Scores a source's examples, or the first `num_eval_steps` batches of them.
+
+    Args:
+      setup: of the run.
+      eval_step: as `make_eval_step` compiles it.
+      state: of training.
+      constants: the model's.
+      source: the examples.
+      after_batch: called with the number of each batch, from 1; an error that it raises ends the
+        evaluation.
+
+    Returns:
+      The mean of each score, under its published name: the loss as "eval_loss".
+
+    Raises:
+      DatasetError: if there is not one whole batch and `eval_pad_last_batch` is False.
+    """
+    config = setup.config
+    try:
+        batches = spin_data.evaluation_batches(
+            source,
+            batch_size=setup.global_batch_size,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+            pad=config.eval_pad_last_batch,
+            num_threads=config.data_threads,
+        )
+    except ValueError as error:
+        raise DatasetError(
+            f"cannot evaluate: {error}; or set --config.eval_pad_last_batch True"
+        ) from error
+    totals: Scores = {}
+    subject = f"dataset {setup.data.eval_name!r}"
+    for number, batch in enumerate(dataset_errors(subject, batches), start=1):
+        totals = eval_step(state, constants, totals, shard_batch(batch, setup.mesh))
+        # A queue of hundreds of steps on virtual CPU devices deadlocks.
+        jax.block_until_ready(totals)
+        after_batch(number)
+        if number == config.num_eval_steps:
+            break
+    count = float(totals.pop("count"))
+    means = {name: float(total) / count for name, total in totals.items()}
+    return {"eval_loss" if name == "loss" else name: value for name, value in means.items()}

@@ -1,0 +1,142 @@
+"""Builds a run's data, model, task and schedule from its configuration."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import ml_collections
+import optax
+from jax.sharding import Mesh
+
+from spin_train.devices.sharding import data_mesh, replicate
+from spin_train.model.building import build_model, describe_model, with_weights
+from spin_train.model.functional import FunctionalModel
+from spin_train.model.train_state import TrainState, initial_state
+from spin_train.model.trained import TrainedModel
+from spin_train.optimization.optimizer import make_optimizer
+from spin_train.optimization.schedule import make_schedule
+from spin_train.optimization.tasks import Task, task_for
+from spin_train.training.data import Data, load_data
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSetup:
+    """What a configuration describes, ready to run.
+
+    Attributes:
+      config: a complete configuration.
+      data: what is trained and evaluated on.
+      model: the model with its initial parameters.
+      task: how outputs are scored.
+      mesh: the devices.
+      global_batch_size: examples per step, over all devices of all processes.
+      remarks: for the user.
+    """
+
+    config: ml_collections.ConfigDict
+    data: Data
+    model: FunctionalModel
+    task: Task
+    mesh: Mesh
+    global_batch_size: int
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in one pass over the training data, rounded down but at least 1."""
+        return max(1, len(self.data.train_source) // self.global_batch_size)
+
+    @property
+    def num_train_steps(self) -> int:
+        """Updates in the whole run."""
+        if self.config.num_train_steps != -1:
+            return int(self.config.num_train_steps)
+        return int(self.config.num_epochs * self.steps_per_epoch)
+
+    @property
+    def final_split(self) -> str:
+        """The split that is evaluated at the end."""
+        return "test" if self.config.combine_train_val_and_eval_on_test else "validation"
+
+    @property
+    def schedule(self) -> optax.Schedule:
+        """The learning rate as a function of the update's number, which counts from 1."""
+        return make_schedule(
+            self.config,
+            global_batch_size=self.global_batch_size,
+            # As published: a number of steps stretches or shrinks the epochs of the schedule.
+            steps_per_epoch=max(1, self.num_train_steps // self.config.num_epochs),
+            num_train_steps=self.num_train_steps,
+        )
+
+    @property
+    def optimizer(self) -> optax.GradientTransformation:
+        """The optimizer with its schedule."""
+        return make_optimizer(
+            self.schedule,
+            weight_decay=self.config.weight_decay,
+            clip_norm=self.config.gradient_clip_norm,
+        )
+
+    def initial_state(self) -> TrainState:
+        """Returns the state before the first update, on all devices."""
+        return replicate(initial_state(self.model, self.optimizer), self.mesh)
+
+    def constants(self) -> Mapping[str, Any]:
+        """Returns the model's constants, on all devices."""
+        return replicate(self.model.variables.constants, self.mesh)
+
+    def trained_model(self, state: TrainState) -> TrainedModel:
+        """Returns the model with a state's weights, on this process's own device."""
+        params, batch_stats = jax.device_get((state.params, state.batch_stats))
+        variables = dataclasses.replace(
+            self.model.variables, params=params, batch_stats=batch_stats
+        )
+        names = tuple(self.data.eval_dataset.class_names)
+        description = describe_model(self.config, self.data.dataset, names)
+        return TrainedModel(self.model, variables, description)
+
+
+def make_setup(
+    config: ml_collections.ConfigDict,
+    global_batch_size: int | None = None,
+    *,
+    initial_weights: str | None = None,
+) -> TrainingSetup:
+    """Builds the data and the model that a complete configuration names.
+
+    Args:
+      config: the configuration.
+      global_batch_size: examples per step; None for `per_device_batch_size` on each device.
+      initial_weights: in place of the configuration's: "" where a checkpoint will replace them.
+
+    Raises:
+      DatasetError: if a dataset is unknown or cannot be built, has no task, or the one to evaluate
+        on has other inputs or outputs than the one to train on.
+      ModelError: if the model is unknown or cannot be built.
+    """
+    data = load_data(config)
+    mesh = data_mesh()
+    task = task_for(data.dataset.output)  # before the model, which need not know such outputs
+    path = config.initial_weights if initial_weights is None else initial_weights
+    model, remarks = with_weights(build_model(config, data.dataset), path)
+    return TrainingSetup(
+        config=config,
+        data=data,
+        model=model,
+        task=task,
+        mesh=mesh,
+        global_batch_size=global_batch_size or config.per_device_batch_size * mesh.size,
+        remarks=remarks,
+    )
+
+
+def check_final_split(setup: TrainingSetup) -> None:
+    """Looks for the splits that a training needs: a missing one is an error now, not in an hour.
+
+    Raises:
+      DatasetError: if a split is missing.
+    """
+    _ = setup.data.train_source
+    setup.data.eval_source(setup.final_split)

@@ -1,0 +1,243 @@
+"""Checkpoints: written in the background, restored to any number of devices."""
+
+import contextlib
+import copy
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+from jax.sharding import Mesh
+
+from spin_train.devices.processes import is_first_process, largest_of_all
+from spin_train.devices.sharding import replicated
+from spin_train.errors import DivergedError, WorkdirError
+from spin_train.model.train_state import TrainState
+
+FOLDER = "checkpoints"
+BEST_FOLDER = "best"
+DAMAGED_FOLDER = "damaged_checkpoints"
+CHECKPOINTS_KEPT = 2
+
+# Names in the file format; the second keeps what checkpoints written earlier call it.
+_STATE, _METADATA = "default", "notes"
+
+
+class Checkpoints:
+    """The checkpoints of a run: the last few states of training, never the model's constants.
+
+    A context manager: leaving it waits for what is still being written.
+
+    Attributes:
+      latest_step: the number of updates in the newest complete checkpoint; None if there is none.
+    """
+
+    def __init__(self, workdir: Path, folder: str = FOLDER, kept: int = CHECKPOINTS_KEPT) -> None:
+        """Opens the checkpoints of a run.
+
+        Args:
+          workdir: the run's directory.
+          folder: of the checkpoints, in it.
+          kept: how many; older ones are removed.
+        """
+        self._folder = (workdir / folder).absolute()
+        self._manager = ocp.CheckpointManager(
+            self._folder,
+            options=ocp.CheckpointManagerOptions(max_to_keep=kept, create=True),
+            item_names=(_STATE, _METADATA),
+        )
+        self.latest_step: int | None = self._manager.latest_step()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.wait()
+        except WorkdirError:
+            if error is None:  # else what was raised first says more
+                raise
+        finally:
+            self._manager.close()
+
+    def save(self, state: TrainState, metadata: Mapping[str, Any] | None = None) -> None:
+        """Starts to write a state, which may be donated as soon as this returns.
+
+        A step that is there already is left as it is.
+
+        Args:
+          state: of training.
+          metadata: what else belongs to this step, as JSON can hold it.
+
+        Raises:
+          DivergedError: if the state is not finite; nothing is written then, and the last good
+            checkpoint stays.
+          WorkdirError: if it cannot be written.
+        """
+        step = int(state.step)
+        if step == self.latest_step:
+            return
+        if not bool(_all_finite(state)):
+            raise DivergedError(
+                f"the parameters, or what belongs to them, are not finite after step {step}: lower "
+                "--config.learning_rate, or set --config.gradient_clip_norm"
+            )
+        # A deep copy: Orbax writes it in the background, while the caller changes its own.
+        written = copy.deepcopy(dict(metadata or {})) | {"checksum": _checksum(state)}
+        items = {
+            _STATE: ocp.args.StandardSave(_named(state)),
+            _METADATA: ocp.args.JsonSave(written),
+        }
+        with _writing(self._folder):
+            self._manager.save(step, args=ocp.args.Composite(**items))
+        self.latest_step = step
+
+    def wait(self) -> None:
+        """Waits for what is still being written.
+
+        Raises:
+          WorkdirError: if it cannot be.
+        """
+        with _writing(self._folder):
+            self._manager.wait_until_finished()
+
+    def restore_latest(
+        self,
+        abstract_state: TrainState,
+        mesh: Mesh,
+        warn: Callable[[str], None] = warnings.warn,
+        *,
+        move_aside: bool = True,
+    ) -> tuple[TrainState, dict[str, Any]]:
+        """Reads the newest checkpoint that is not damaged, to every device of `mesh`.
+
+        Damaged ones that are newer are passed over.
+
+        Args:
+          abstract_state: a state of the shapes and dtypes to expect.
+          mesh: the devices; need not be those that the checkpoint was written from.
+          warn: told what was damaged.
+          move_aside: move what is damaged to another folder, so that training can write it anew.
+
+        Returns:
+          The state, and its metadata.
+
+        Raises:
+          WorkdirError: if there is no checkpoint, none can be read, or they are of a model with
+            other parameters.
+        """
+        if self.latest_step is None:
+            raise WorkdirError(f"no checkpoint in {self._folder}: train there first")
+        failures: dict[int, Exception] = {}
+        for step in sorted(self._manager.all_steps(), reverse=True):
+            try:
+                found = self._restore(step, abstract_state, mesh)
+            except Exception as error:  # Orbax, and the stores below it, raise of every kind.
+                failures[step] = error
+                found = None
+            if largest_of_all(found is None):  # in any process: none may go its own way
+                failures.setdefault(step, OSError("another process could not read it"))
+                continue
+            assert found is not None
+            for damaged, why in failures.items():
+                warn(
+                    f"the checkpoint of step {damaged} in {self._folder} is damaged "
+                    f"({_one_line(why)}); going on from that of step {step}"
+                )
+            if failures and move_aside:
+                self._move_aside(failures)
+            self.latest_step = step
+            return found
+        raise WorkdirError(
+            f"no checkpoint in {self._folder} can be read (steps "
+            f"{', '.join(map(str, failures))}): they are of another model, or damaged; take "
+            f"another --workdir ({_one_line(next(iter(failures.values())))})"
+        ) from next(iter(failures.values()))
+
+    def forget_after(self, step: int) -> None:
+        """Removes checkpoints of later steps than this: training is to make those steps anew."""
+        for later in [other for other in self._manager.all_steps() if other > step]:
+            self._manager.delete(later)
+        self.latest_step = self._manager.latest_step()
+
+    def _restore(
+        self, step: int, abstract_state: TrainState, mesh: Mesh
+    ) -> tuple[TrainState, dict[str, Any]]:
+        expected = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=replicated(mesh)),
+            _named(abstract_state),
+        )
+        found = self._manager.restore(
+            step,
+            args=ocp.args.Composite(
+                **{
+                    _STATE: ocp.args.StandardRestore(expected),
+                    _METADATA: ocp.args.JsonRestore(),
+                }
+            ),
+        )
+        state, metadata = TrainState(**found[_STATE]), dict(found[_METADATA])
+        checksum = metadata.pop("checksum")
+        if checksum != _checksum(state):
+            raise OSError(f"the arrays' checksum is {_checksum(state)}, not {checksum}")
+        return state, metadata
+
+    def _move_aside(self, steps: Iterable[int]) -> None:
+        if is_first_process():
+            aside = self._folder.parent / DAMAGED_FOLDER
+            aside.mkdir(exist_ok=True)
+            for step in steps:
+                number = len(list(aside.iterdir()))
+                (self._folder / str(step)).rename(aside / f"{self._folder.name}_{step}_{number}")
+        largest_of_all(0)  # the others wait until the folder is tidy
+        self._manager.reload()
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turns what the file system, or Orbax for it, raises into one line."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WorkdirError(
+            f"a checkpoint cannot be written to {folder} ({_one_line(error)}): make room there, "
+            "and the same command goes on from the checkpoint before"
+        ) from error
+
+
+@jax.jit
+def _all_finite(tree: Any) -> jax.Array:
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
+
+
+def _checksum(state: TrainState) -> int:
+    """Of every array's bytes: the file format's own checksums do not cover the values."""
+    checksum = 0
+    for leaf in jax.tree.leaves(state):
+        checksum = zlib.crc32(np.ascontiguousarray(jax.device_get(leaf)).tobytes(), checksum)
+    return checksum
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:200]}"
+
+
+def _named(state: TrainState) -> dict[str, Any]:
+    return {
+        "step": state.step,
+        "params": state.params,
+        "batch_stats": state.batch_stats,
+        "optimizer_state": state.optimizer_state,
+    }

@@ -1,0 +1,267 @@
+"""Which run a working directory holds: its configuration, its data, and a lock."""
+
+import contextlib
+import dataclasses
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+import ml_collections
+
+from spin_data import replaced_file
+from spin_train.configuration import as_plain_dict, complete_config
+from spin_train.devices.processes import is_first_process, largest_of_all
+from spin_train.errors import WorkdirError, as_user_error
+from spin_train.workdir.checkpoints import FOLDER
+
+CONFIG_FILE = "config.json"
+SUMMARY_FILE = "summary.json"
+LOCK_FILE = ".lock"
+
+# How often a run logs, evaluates and saves may change in mid-run, and how it reads its records. The
+# batch size per device follows the number of devices: what is kept is the global batch.
+_MAY_DIFFER = (
+    "log_loss_every_steps",
+    "eval_every_steps",
+    "checkpoint_every_steps",
+    "per_device_batch_size",
+    "data_placement",
+    "data_threads",
+    "data_workers",
+    "profile_steps",
+    "report_examples",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """What a working directory records of its run, and a resumed run must have in common with it.
+
+    Attributes:
+      config: the configuration.
+      global_batch_size: examples per step.
+      data_versions: of the datasets that state one, by their names.
+    """
+
+    config: ml_collections.ConfigDict
+    global_batch_size: int
+    data_versions: Mapping[str, str]
+
+
+def global_batch_size(workdir: Path, config: ml_collections.ConfigDict, device_count: int) -> int:
+    """Returns the examples per step: those of the run in the directory, if there is one.
+
+    The same configuration goes on with the same global batch on any number of devices that divides
+    it; a new run has `per_device_batch_size` for each device.
+
+    Raises:
+      WorkdirError: if the devices do not divide the run's batch, or what is there cannot be read.
+    """
+    current = config.per_device_batch_size * device_count
+    if not (workdir / CONFIG_FILE).exists():
+        return current
+    record = read_run(workdir)
+    recorded = record.global_batch_size
+    if current == recorded or record.config.per_device_batch_size != config.per_device_batch_size:
+        return current  # if it is another, the differences between the two runs will be listed
+    microbatches = device_count * config.gradient_accumulation_steps
+    if recorded % microbatches:
+        fitting = [n for n in range(1, recorded + 1) if recorded % n == 0]
+        share = (
+            f", in {config.gradient_accumulation_steps} microbatches each,"
+            if config.gradient_accumulation_steps > 1
+            else ""
+        )
+        raise WorkdirError(
+            f"{str(workdir)!r} holds a run with a global batch of {recorded} examples, which "
+            f"{device_count} devices{share} cannot share equally: go on with a number of devices "
+            f"that divides it ({', '.join(map(str, fitting))}), or begin anew in another --workdir"
+        )
+    return recorded
+
+
+def has_checkpoints(workdir: Path) -> bool:
+    """Returns whether a run in the directory has saved anything."""
+    folder = workdir / FOLDER
+    return folder.is_dir() and any(path.name.isdecimal() for path in folder.iterdir())
+
+
+@contextlib.contextmanager
+def claimed_workdir(
+    workdir: Path,
+    config: ml_collections.ConfigDict,
+    global_batch_size: int,
+    data_versions: Mapping[str, str],
+) -> Iterator[tuple[str, ...]]:
+    """Makes the directory this run's while the context lasts, and writes the configuration there.
+
+    Yields:
+      Remarks for the user.
+
+    Raises:
+      WorkdirError: if it cannot be written to, another run is at work there, or it holds a run of
+        another configuration, of other versions of the data, or of a configuration that is not
+        known.
+    """
+    lock = filelock.FileLock(workdir / LOCK_FILE)
+    current = RunRecord(config, global_batch_size, data_versions)
+    with _on_all_processes(workdir):
+        if is_first_process():
+            _lock(workdir, lock)
+    try:
+        with _on_all_processes(workdir):
+            recorded = _read_record(workdir)
+            remarks = _compare(workdir, recorded, current)
+        with _on_all_processes(workdir):
+            _write(workdir, recorded, current)
+        yield remarks
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _on_all_processes(workdir: Path) -> Iterator[None]:
+    """If one process cannot go on, all raise an error, and none waits for it."""
+    error: WorkdirError | None = None
+    try:
+        yield
+    except WorkdirError as raised:
+        error = raised
+    if largest_of_all(error is not None):
+        raise error or WorkdirError(f"another process cannot use {str(workdir)!r}; see there")
+
+
+def _lock(workdir: Path, lock: filelock.BaseFileLock) -> None:
+    with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
+        workdir.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout as error:
+            raise WorkdirError(
+                f"another training is at work in {str(workdir)!r}: wait for it, or take another "
+                "--workdir"
+            ) from error
+
+
+def _read_record(workdir: Path) -> RunRecord | None:
+    with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
+        workdir.mkdir(parents=True, exist_ok=True)
+        if (workdir / CONFIG_FILE).exists():
+            return read_run(workdir)
+        if has_checkpoints(workdir):
+            raise WorkdirError(
+                f"{str(workdir)!r} has checkpoints but no {CONFIG_FILE}: of which configuration "
+                "they are is not known; put it back, or take another --workdir"
+            )
+    return None
+
+
+def _compare(workdir: Path, recorded: RunRecord | None, current: RunRecord) -> tuple[str, ...]:
+    _check_same_everywhere(current.data_versions)
+    if recorded is None:
+        return ()
+    _check_same_run(workdir, recorded, current)
+    _check_same_data(workdir, recorded.data_versions, current.data_versions)
+    return tuple(
+        f"the run did not record which version of {name!r} it began with; it is {version} now"
+        for name, version in sorted(current.data_versions.items())
+        if name not in recorded.data_versions
+    )
+
+
+def _write(workdir: Path, recorded: RunRecord | None, current: RunRecord) -> None:
+    config, versions = as_plain_dict(current.config), current.data_versions
+    if recorded is not None:
+        # The run's own values, so that its command still fits on any number of devices; and a
+        # version that was not recorded remains unknown.
+        config["per_device_batch_size"] = recorded.config.per_device_batch_size
+        versions = recorded.data_versions
+    written = {
+        "config": config,
+        "global_batch_size": current.global_batch_size,
+        "data_versions": dict(versions),
+    }
+    with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
+        write_json(workdir / CONFIG_FILE, written)
+
+
+def read_run(workdir: Path) -> RunRecord:
+    """Returns what a directory says of its run.
+
+    Raises:
+      WorkdirError: if there is no run, or its configuration cannot be read.
+    """
+    path = workdir / CONFIG_FILE
+    if not path.is_file():
+        raise WorkdirError(f"no run in {str(workdir)!r}: there is no {CONFIG_FILE}")
+    causes = (ValueError, KeyError, TypeError, OSError)
+    with as_user_error(WorkdirError, f"{str(path)!r} is not the configuration of a run", *causes):
+        recorded = json.loads(path.read_text())
+        batch_size = recorded["global_batch_size"]
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"global_batch_size is {batch_size!r}, expected a positive integer")
+        # Older runs have none.
+        versions = dict(recorded.get("data_versions", {}))
+        return RunRecord(complete_config(recorded["config"]), batch_size, versions)
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Writes a JSON file whole or not at all, in the first process only."""
+    if not is_first_process():
+        return
+    with replaced_file(path) as partial:
+        partial.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def _check_same_run(workdir: Path, recorded: RunRecord, current: RunRecord) -> None:
+    differences = [
+        f"{key} ({recorded.config[key]!r} there, {current.config[key]!r} here)"
+        for key in sorted(current.config)
+        if key not in _MAY_DIFFER and _plain(recorded.config[key]) != _plain(current.config[key])
+    ]
+    if recorded.global_batch_size != current.global_batch_size:
+        differences.append(
+            f"the global batch size ({recorded.global_batch_size} there, "
+            f"{current.global_batch_size} here: per_device_batch_size times the number of devices)"
+        )
+    if differences:
+        raise WorkdirError(
+            f"{str(workdir)!r} holds a run of another configuration, which differs in "
+            f"{'; '.join(differences)}. Use another --workdir, or the same configuration"
+        )
+
+
+def _check_same_data(
+    workdir: Path, recorded: Mapping[str, str], current: Mapping[str, str]
+) -> None:
+    differences = [
+        f"{name!r} is in version {current.get(name, '(none stated)')} now, the run used {version}"
+        for name, version in sorted(recorded.items())
+        if current.get(name) != version
+    ]
+    if differences:
+        raise WorkdirError(
+            f"{str(workdir)!r} holds a run on another version of its data: "
+            f"{'; '.join(differences)}. Start again in another --workdir, or install the version "
+            "of the package that the run began with"
+        )
+
+
+def _check_same_everywhere(data_versions: Mapping[str, str]) -> None:
+    words = json.dumps(dict(data_versions), sort_keys=True)
+    number = zlib.crc32(words.encode()) >> 1  # within int32
+    if largest_of_all(number) != -largest_of_all(-number):
+        raise WorkdirError(
+            f"the processes have different versions of the data; this one has {words}. Install the "
+            "same packages on every host"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value as JSON gives it back: tuples as lists."""
+    if isinstance(value, ml_collections.ConfigDict):
+        value = value.to_dict()
+    return json.loads(json.dumps(value))

@@ -1,0 +1,263 @@
+"""Conversion of coefficients to and from the layouts of healpy, ducc0 and s2fft.
+
+None of these libraries is imported.
+
+healpy and ducc0 store only the orders m >= 0, one order after the other: a_{ell m} is at index
+m (2 L - 1 - m) / 2 + ell of an array of L (L + 1) / 2 values, with lmax = mmax = L - 1. This is
+enough for a real field of spin 0. A complex field of spin s > 0 takes two such arrays, E (gradient)
+and B (curl). Each has the symmetry of a real field, and
+
+  (+s)a_{ell m} = -(E + i B),    (-s)a_{ell m} = -(-1)^s (E - i B),
+
+where (-s)a are the coefficients of the conjugate field, of spin -s (Zaldarriaga and Seljak 1997,
+equation 6, for s = 2; healpy's map2alm_spin for every s). The two maps that belong to E and B in
+healpy and ducc0 are the real and the imaginary component of the field of spin s. For s = 1 these
+are the components along theta and phi.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sphere_transforms.fields.coefficients import (
+    check_coefficients,
+    check_mapping,
+    coefficient_mask,
+    conjugate_coefficients,
+)
+from sphere_transforms.fields.mappings import Coefficients
+from sphere_transforms.harmonics import check_spin
+
+
+def to_healpy(coefficients: Coefficients) -> dict[int, jax.Array]:
+    """Converts coefficients to healpy's alm arrays.
+
+    Args:
+      coefficients: mapping from spin to (batch, ell, m, channel), with |spin| < L. Coefficients of
+        spin 0 must be those of a real field.
+
+    Returns:
+      Mapping from the same spins to complex arrays. Spin 0: (batch, channel, L (L + 1) / 2), for
+      `healpy.alm2map`. Other spins: (batch, channel, 2, L (L + 1) / 2), E and B; pass one example
+      and channel to `healpy.alm2map_spin(EB, nside, abs(spin), L - 1)`. For a negative spin s, E
+      and B are those of the conjugate field, of spin |s|.
+
+    Raises:
+      ValueError: an array does not have the shape of coefficients, or spin 0 is not that of a real
+        field. (Under a JAX transformation this is not checked, and the coefficients of the real
+        component of the field are returned.)
+    """
+    check_coefficients(coefficients, "to_healpy")
+    result = {}
+    for spin, values in coefficients.items():
+        if spin == 0:
+            _check_real(values)
+        values = jnp.where(_mask(values.shape[1], spin), values, 0)
+        if spin < 0:
+            values = conjugate_coefficients({spin: values})[-spin]
+        # The real and the imaginary component of the field, as if its spin were 0.
+        conjugate = conjugate_coefficients({0: values})[0]
+        real, imaginary = (values + conjugate) / 2, (values - conjugate) / 2j
+        if spin == 0:
+            result[spin] = _pack(real)
+        else:
+            result[spin] = jnp.stack([-_pack(real), -_pack(imaginary)], axis=2)
+    return result
+
+
+def from_healpy(alm: Mapping[int, Any]) -> dict[int, jax.Array]:
+    """Converts healpy's alm arrays to coefficients: the inverse of `to_healpy`.
+
+    Args:
+      alm: mapping from spin to complex arrays, with lmax = mmax = L - 1. Spin 0: (batch, channel,
+        L (L + 1) / 2), or (L (L + 1) / 2,) as `healpy.map2alm` returns it. Other spins: E and B,
+        (batch, channel, 2, L (L + 1) / 2), or (2, L (L + 1) / 2) as `healpy.map2alm_spin` returns
+        them for |spin|.
+
+    Returns:
+      Mapping from the same spins to complex arrays (batch, ell, m, channel). healpy's complex128
+      arrays become complex64 unless x64 is enabled.
+
+    Raises:
+      ValueError: the argument is not a mapping, an array has another shape, or |spin| is not below
+        the band limit.
+    """
+    check_mapping(alm, "from_healpy")
+    result = {}
+    for spin, values in alm.items():
+        components = 1 if spin == 0 else 2
+        parts = _with_leading_axes(values, spin, () if spin == 0 else (2,), "from_healpy")
+        parts = parts.reshape(*parts.shape[:2], components, parts.shape[-1])
+        check_spin(spin, _band_limit(parts.shape[-1], "from_healpy"))
+        unpacked = [_unpack(parts[:, :, index]) for index in range(components)]
+        if spin == 0:
+            result[spin] = unpacked[0]
+        else:
+            full = -(unpacked[0] + 1j * unpacked[1])
+            full = jnp.where(_mask(full.shape[1], spin), full, 0)
+            result[spin] = full if spin > 0 else conjugate_coefficients({-spin: full})[spin]
+    return result
+
+
+def to_ducc0(coefficients: Coefficients) -> dict[int, jax.Array]:
+    """Converts coefficients to ducc0's alm arrays: healpy's, with a component axis also for spin 0.
+
+    Args:
+      coefficients: as for `to_healpy`.
+
+    Returns:
+      Mapping from the same spins to complex arrays (batch, channel, component, L (L + 1) / 2), with
+      one component for spin 0, and E and B for other spins. Pass one example and channel as `alm`
+      to `ducc0.sht.synthesis_2d(alm=alm, spin=abs(spin), lmax=L - 1, ...)`.
+
+    Raises:
+      ValueError: as for `to_healpy`.
+    """
+    return {
+        spin: values[:, :, None] if spin == 0 else values
+        for spin, values in to_healpy(coefficients).items()
+    }
+
+
+def from_ducc0(alm: Mapping[int, Any]) -> dict[int, jax.Array]:
+    """Converts ducc0's alm arrays to coefficients: the inverse of `to_ducc0`.
+
+    Args:
+      alm: mapping from spin to complex arrays (batch, channel, component, L (L + 1) / 2), or
+        (component, L (L + 1) / 2) as `ducc0.sht.analysis_2d` returns them.
+
+    Returns:
+      Mapping from the same spins to complex arrays (batch, ell, m, channel).
+
+    Raises:
+      ValueError: as for `from_healpy`.
+    """
+    check_mapping(alm, "from_ducc0")
+    parts = {
+        spin: _with_leading_axes(values, spin, (1,) if spin == 0 else (2,), "from_ducc0")
+        for spin, values in alm.items()
+    }
+    return from_healpy({s: a[:, :, 0] if s == 0 else a for s, a in parts.items()})
+
+
+def to_s2fft(coefficients: Coefficients) -> dict[int, jax.Array]:
+    """Converts coefficients to s2fft's flm arrays, which have the same signs and order of m.
+
+    Args:
+      coefficients: mapping from spin to (batch, ell, m, channel).
+
+    Returns:
+      Mapping from the same spins to complex arrays (batch, channel, L, 2 L - 1). Pass one example
+      and channel as `flm` to `s2fft.inverse(flm, L, spin, ...)`.
+
+    Raises:
+      ValueError: an array does not have the shape of coefficients.
+    """
+    check_coefficients(coefficients, "to_s2fft")
+    return {s: jnp.transpose(values, (0, 3, 1, 2)) for s, values in coefficients.items()}
+
+
+def from_s2fft(flm: Mapping[int, Any]) -> dict[int, jax.Array]:
+    """Converts s2fft's flm arrays to coefficients: the inverse of `to_s2fft`.
+
+    Args:
+      flm: mapping from spin to complex arrays (batch, channel, L, 2 L - 1), or (L, 2 L - 1) as
+        `s2fft.forward` returns them.
+
+    Returns:
+      Mapping from the same spins to complex arrays (batch, ell, m, channel).
+
+    Raises:
+      ValueError: the argument is not a mapping, an array has another shape, or |spin| is not below
+        the band limit.
+    """
+    check_mapping(flm, "from_s2fft")
+    result = {}
+    for spin, values in flm.items():
+        if np.ndim(values) not in (2, 4):
+            raise ValueError(
+                f"from_s2fft: the array of spin {spin} has shape {np.shape(values)}; it must have "
+                "(L, 2 L - 1) or (batch, channel, L, 2 L - 1)."
+            )
+        values = jnp.asarray(values)
+        values = values[None, None] if values.ndim == 2 else values
+        result[spin] = jnp.transpose(values, (0, 2, 3, 1))
+    check_coefficients(result, "from_s2fft")
+    return result
+
+
+def _pack(values: jax.Array) -> jax.Array:
+    """(batch, ell, m, channel) to (batch, channel, index), with only m >= 0."""
+    degrees, orders = _index(values.shape[1])
+    return jnp.moveaxis(values[:, degrees, orders + values.shape[1] - 1], 1, 2)
+
+
+def _unpack(packed: jax.Array) -> jax.Array:
+    """The inverse of `_pack` for a real field; imaginary components of m = 0 are ignored."""
+    band_limit = _band_limit(packed.shape[-1], "from_healpy")
+    degrees, orders = _index(band_limit)
+    packed = jnp.moveaxis(packed, 1, 2)
+    packed = jnp.where(jnp.asarray(orders == 0)[None, :, None], packed.real + 0j, packed)
+    shape = (packed.shape[0], band_limit, 2 * band_limit - 1, packed.shape[2])
+    half = jnp.zeros(shape, packed.dtype).at[:, degrees, orders + band_limit - 1].set(packed)
+    mirrored = conjugate_coefficients({0: half})[0]
+    positive = jnp.asarray(np.arange(1 - band_limit, band_limit) >= 0)
+    return jnp.where(positive[None, None, :, None], half, mirrored)
+
+
+def _index(band_limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """The degree and the order at each index of healpy's layout."""
+    orders, degrees = np.triu_indices(band_limit)
+    return degrees, orders
+
+
+def _mask(band_limit: int, spin: int) -> jax.Array:
+    return jnp.asarray(coefficient_mask(band_limit, spin))[None, :, :, None]
+
+
+def _band_limit(size: int, what: str) -> int:
+    band_limit = (int(np.sqrt(8 * size + 1)) - 1) // 2
+    if band_limit * (band_limit + 1) // 2 != size or size == 0:
+        raise ValueError(
+            f"{what}: an array holds {size} values; with lmax = mmax = L - 1 there are "
+            f"L (L + 1) / 2, for example {(band_limit + 1) * (band_limit + 2) // 2}."
+        )
+    return band_limit
+
+
+def _with_leading_axes(values: Any, spin: int, components: tuple[int, ...], what: str) -> jax.Array:
+    """The array with batch and channel axes, which are added if they are missing."""
+    shape = np.shape(values)
+    axes = len(components) + 1
+    if len(shape) not in (axes, axes + 2) or shape[-axes:-1] != components:
+        names = ", ".join([*map(str, components), "L (L + 1) / 2"])
+        raise ValueError(
+            f"{what}: the array of spin {spin} has shape {shape}; it must have ({names}) or "
+            f"(batch, channel, {names})."
+        )
+    values = jnp.asarray(values)
+    return values[None, None] if len(shape) == axes else values
+
+
+def _check_real(coefficients: jax.Array) -> None:
+    if isinstance(coefficients, jax.core.Tracer):
+        return
+    band_limit = coefficients.shape[1]
+    mask = coefficient_mask(band_limit, 0)[:, :, None]
+    values = np.where(mask, np.asarray(coefficients), 0)
+    signs = (-1.0) ** np.arange(1 - band_limit, band_limit)
+    mirrored = signs[:, None] * values[:, :, ::-1].conj()
+    size, difference = (np.sqrt((abs(a) ** 2).sum((1, 2))) for a in (values, values - mirrored))
+    asymmetry = np.max(np.divide(difference, size, out=np.zeros_like(size), where=size > 0))
+    if asymmetry > np.sqrt(np.finfo(values.real.dtype).eps):
+        raise ValueError(
+            "to_healpy: the field of spin 0 is not real: |a_{l,-m} - (-1)^m conj(a_{l,m})| is up "
+            f"to {asymmetry:.2g} of |a|, but healpy stores only m >= 0. Convert its real and its "
+            "imaginary part separately: (a + c) / 2 and (a - c) / 2j, where c is "
+            "conjugate_coefficients({0: a})[0]."
+        )

@@ -1,0 +1,60 @@
+"""Conversion between tangent vector fields and fields of spin 1 and -1."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sphere_transforms.fields.mappings import Field
+
+
+def vector_to_spin(v_theta: jax.Array, v_phi: jax.Array) -> dict[int, jax.Array]:
+    """Converts a tangent vector field to fields of spin 1 and -1.
+
+    Args:
+      v_theta: the southward component (along increasing colatitude, on the unit basis vector), of
+        any shape, real or complex.
+      v_phi: the eastward component (along increasing longitude, on the unit basis vector), of the
+        same shape.
+
+    Returns:
+      {1: v_theta + i v_phi, -1: v_theta - i v_phi}, complex. The two fields are conjugates of each
+      other if the components are real. The conversion is linear, also for complex components.
+
+    Raises:
+      ValueError: the shapes of the components differ.
+    """
+    if np.shape(v_theta) != np.shape(v_phi):
+        raise ValueError(
+            f"vector_to_spin: v_theta has shape {np.shape(v_theta)} and v_phi {np.shape(v_phi)}; "
+            "give both components at the same points, in arrays of one shape."
+        )
+    v_theta, v_phi = jnp.asarray(v_theta), jnp.asarray(v_phi)
+    return {1: v_theta + 1j * v_phi, -1: v_theta - 1j * v_phi}
+
+
+def spin_to_vector(field: Field, *, real: bool = True) -> tuple[jax.Array, jax.Array]:
+    """Converts fields of spin 1 and -1 to a tangent vector field: the inverse of `vector_to_spin`.
+
+    Args:
+      field: mapping with spins 1 and -1, whose arrays have the same shape. For a real vector field,
+        spin -1 may be omitted, because it is the conjugate of spin 1. Other spins are ignored.
+      real: return only the real component of v_theta and v_phi, as is right for a real vector
+        field. False returns them complex.
+
+    Returns:
+      (v_theta, v_phi), the southward and the eastward component, in the shape of the arrays.
+
+    Raises:
+      ValueError: there is no spin 1.
+    """
+    if 1 not in field:
+        raise ValueError(
+            f"spin_to_vector: the field has spins {sorted(field)}; a tangent vector field has "
+            "spin 1, and also spin -1 unless it is real."
+        )
+    plus = field[1]
+    minus = field.get(-1, jnp.conj(plus))
+    v_theta, v_phi = (plus + minus) / 2, (plus - minus) / 2j
+    return (v_theta.real, v_phi.real) if real else (v_theta, v_phi)

@@ -1,0 +1,70 @@
+"""Checks that a dataset agrees with its specification."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from spin_data.dataset import Dataset, spin_name, spin_weight
+from spin_registry import FieldSpec
+
+__all__ = ["check_dataset"]
+
+
+def check_dataset(dataset: Dataset) -> None:
+    """Checks the first, middle and last record of every split against the specification.
+
+    Raises:
+        ValueError: the dataset has no splits, a split is empty, the version is not a string, or a
+            record differs from the specification in its label or in the names, shapes or dtypes of
+            its fields.
+    """
+    version = getattr(dataset, "version", "") or ""  # datasets of plugins may have no version
+    if not isinstance(version, str):
+        raise ValueError(f"the dataset's version is {version!r}; give a string, as in '1.0.0'")
+    if not dataset.splits:
+        raise ValueError("the dataset has no splits; give at least {'train': source}")
+    for split, source in dataset.splits.items():
+        if not len(source):
+            raise ValueError(f"split {split!r} is empty; a split has at least one record")
+        for index in sorted({0, len(source) // 2, len(source) - 1}):
+            record, where = source[index], f"split {split!r}, record {index}"
+            if missing := {"input", "label"} - set(record):
+                raise ValueError(f"{where}: no {sorted(missing)}, only {sorted(record)}")
+            _check_fields(record["input"], dataset.input, f"{where}, input")
+            if isinstance(dataset.output, FieldSpec):
+                _check_fields(record["label"], dataset.output, f"{where}, label")
+            else:
+                _check_label(record["label"], dataset.output.num_classes, where)
+
+
+def _check_fields(fields: Any, spec: FieldSpec, where: str) -> None:
+    expected = {spin_name(spin): channels for spin, channels in spec.channels.items()}
+    if not isinstance(fields, Mapping) or set(fields) != set(expected):
+        found = sorted(fields) if isinstance(fields, Mapping) else type(fields).__name__
+        raise ValueError(f"{where}: fields {found}, but the specification has {sorted(expected)}")
+    for name, channels in expected.items():
+        array, shape = np.asarray(fields[name]), (*spec.grid.shape, channels)
+        if array.dtype == np.int8:
+            shape = (*shape, 2)
+        if array.shape != shape:
+            raise ValueError(f"{where}, {name}: shape {array.shape}, expected {shape}")
+        spinless = spin_weight(name) == 0
+        if not (
+            array.dtype == np.int8
+            or array.dtype.kind == "c"
+            or (spinless and (array.dtype.kind == "f" or array.dtype == np.uint8))
+        ):
+            allowed = "uint8, float, complex" if spinless else "complex"
+            raise ValueError(
+                f"{where}, {name}: dtype {array.dtype}, expected {allowed} or pairs of int8"
+            )
+        if not np.isfinite(array).all():
+            raise ValueError(f"{where}, {name}: values are not finite; clean the data first")
+
+
+def _check_label(label: Any, num_classes: int, where: str) -> None:
+    if np.ndim(label) or np.asarray(label).dtype.kind not in "iu":
+        raise ValueError(f"{where}: label {label!r}, expected an integer")
+    if not 0 <= label < num_classes:
+        raise ValueError(f"{where}: label {label}, expected one in [0, {num_classes})")

@@ -1,0 +1,1 @@
+"""Projects images and functions onto the sphere, with optional rotations."""

@@ -1,0 +1,1 @@
+"""Loads users' files as datasets: flat images, panoramas, or fields."""

@@ -1,0 +1,260 @@
+"""Loads and writes files of fields with any spins.
+
+There are two formats, and `write_fields` writes both:
+
+- `.npz`: arrays "spin_0", "spin_1", ... (example, lat, long, channel) and "label" (example,). If
+  one file has all splits, it may also have "split" (example,), the name of each example's split.
+- `.array_record`: one record for each example. A record is an `.npz` archive of the same arrays
+  without the example axis.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+import sphere_transforms
+import spin_registry
+from spin_data.atomic_files import replaced_file
+from spin_data.dataset import Dataset, RandomAccessSource, Record, spin_weight
+from spin_data.sources.array import ArraySource
+from spin_data.sources.batches import stack_records
+from spin_data.user_files.array_record import ArrayRecordSource, write_array_record
+from spin_data.user_files.field_records import BAD_NPZ, check_batch, check_record, form_of
+from spin_data.user_files.split_by_hash import SPLITS, check_shares, split_of
+from spin_registry import ClassSpec, FieldSpec
+
+__all__ = ["load_fields", "write_fields"]
+
+# Short names of grids, for those of the registry.
+_GRIDS = {
+    "equiangular": "EquiangularGrid",
+    "fejer": "FejerGrid",
+    "driscoll_healy": "DriscollHealyGrid",
+    "gauss_legendre": "GaussLegendreGrid",
+    "mcewen_wiaux": "McEwenWiauxGrid",
+}
+_ENDINGS = (".npz", ".array_record")
+
+
+def load_fields(
+    *,
+    path: str | os.PathLike[str],
+    grid: str = "equiangular",
+    num_classes: int | None = None,
+    validation: float = 0.1,
+    test: float = 0.1,
+    seed: int = 0,
+) -> Dataset:
+    """Loads fields with class labels from files.
+
+    Args:
+        path: an `.npz` or `.array_record` file, or a folder with one file for each split:
+            train.npz, test.npz.
+        grid: the kind of grid that the arrays are sampled on: "equiangular", "fejer",
+            "driscoll_healy", "gauss_legendre", "mcewen_wiaux", or the name of a registered grid
+            that is determined by one size. The size follows from the shapes of the arrays.
+        num_classes: the number of classes; None for the largest label plus one.
+        validation: the share of examples for validation, if the files do not define splits.
+        test: the share of examples for testing, if the files do not define splits.
+        seed: seed of the division into splits.
+
+    Returns:
+        A dataset. The arrays of `.npz` files are in memory.
+
+    Raises:
+        FileNotFoundError: the path does not exist.
+        ValueError: a file is damaged, an array is missing or is not a field (the message has the
+            number of the example), or an argument is out of range.
+    """
+    check_shares(validation, test, seed)
+    where = Path(path).expanduser()
+    sources = {
+        split: source
+        for file in _files(where)
+        for split, source in _read(
+            file, num_classes, validation, test, seed, alone=where.is_file()
+        ).items()
+    }
+    sources = {split: sources[split] for split in SPLITS if split in sources}
+    if "train" not in sources:
+        raise ValueError(
+            f"{where}: no split 'train'; it has {', '.join(sources) or 'no splits'}"
+        )
+    record = sources["train"][0]
+    spec = FieldSpec(_grid_of(where, grid, record["input"]), _channels_of(record["input"]))
+    if num_classes is None:
+        num_classes = max(2, 1 + max(_largest_label(source) for source in sources.values()))
+    return Dataset(spec, ClassSpec(num_classes), sources)
+
+
+def write_fields(path: str | os.PathLike[str], records: Iterable[Record]) -> int:
+    """Writes records in the format that `load_fields` reads.
+
+    If an error occurs, an existing file is left unchanged.
+
+    Args:
+        path: a file name that ends in `.npz` (needs all records in memory) or `.array_record`
+            (writes one record after another).
+        records: `{"input": {"spin_0": (lat, long, channel)}, "label": int}`, at least one.
+
+    Returns:
+        The number of records written.
+
+    Raises:
+        ValueError: the file name has another ending, there are no records, or a record is not a
+            record of fields or differs from the first in its shapes or dtypes.
+        OSError: the file cannot be written.
+    """
+    target = Path(path)
+    if target.suffix not in _ENDINGS:
+        raise ValueError(f"{target}: the name must end in {' or '.join(_ENDINGS)}")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target.parent}: no such folder; create it first")
+    write = _write_npz if target.suffix == ".npz" else write_array_record
+    try:
+        with replaced_file(target) as partial:
+            count = write(partial, _alike(records))
+            if not count:
+                raise ValueError(f"{target}: no records to write")
+    except RuntimeError as error:  # array_record's
+        raise OSError(f"{target} cannot be written ({error})") from error
+    return count
+
+
+def _files(where: Path) -> list[Path]:
+    if where.is_file():
+        if where.suffix not in _ENDINGS:
+            raise ValueError(f"{where}: the name must end in {' or '.join(_ENDINGS)}")
+        return [where]
+    names = [f"{split}{ending}" for split in SPLITS for ending in _ENDINGS]
+    files = [where / name for name in names if (where / name).is_file()]
+    if not files:
+        raise FileNotFoundError(
+            f"{where}: neither a file that ends in {' or '.join(_ENDINGS)}, nor a folder with one "
+            f"such file for each split, for example {names[0]}"
+        )
+    if len({file.stem for file in files}) < len(files):
+        raise ValueError(f"{where}: two files for one split: {', '.join(f.name for f in files)}")
+    return files
+
+
+def _read(
+    file: Path,
+    num_classes: int | None,
+    validation: float,
+    test: float,
+    seed: int,
+    *,
+    alone: bool,
+) -> dict[str, RandomAccessSource]:
+    """Reads the sources in a file, by split.
+
+    A file that is one of several contains the split of its name. If the file is the only one, its
+    array "split" defines the splits, or else a hash divides its examples.
+    """
+    if file.suffix == ".array_record":
+        source = ArrayRecordSource(file, num_classes=num_classes)
+        if not alone:
+            return {file.stem: source}
+        splits = _split_names(len(source), validation, test, seed)
+        return {
+            split: ArrayRecordSource(file, np.flatnonzero(splits == split), num_classes)
+            for split in np.unique(splits)
+        }
+    fields, labels, named = _arrays(file, num_classes)
+    if not alone:
+        splits = np.full(len(labels), file.stem)
+    elif named is None:
+        splits = _split_names(len(labels), validation, test, seed)
+    else:
+        splits = named
+    if strangers := sorted(set(splits.tolist()) - set(SPLITS)):
+        raise ValueError(f"{file}: split {strangers[0]!r}, expected one of {', '.join(SPLITS)}")
+    return {
+        str(split): ArraySource(
+            {name: array[splits == split] for name, array in fields.items()},
+            labels[splits == split],
+        )
+        for split in np.unique(splits)
+    }
+
+
+def _arrays(
+    file: Path, num_classes: int | None
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray | None]:
+    try:
+        # The file is opened here, because np.load does not close a file that it cannot read.
+        with file.open("rb") as content:
+            archive = np.load(content, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise ValueError("one array, expected an archive of named arrays")
+            arrays = dict(archive)
+        splits = arrays.pop("split", None)
+        if splits is not None and splits.dtype.kind == "S":
+            splits = splits.astype(str)
+        batch = check_batch(arrays, num_classes)
+        if splits is not None and splits.shape != batch["label"].shape:
+            raise ValueError(f"split has shape {splits.shape}, label {batch['label'].shape}")
+    except BAD_NPZ as error:
+        raise ValueError(f"{file}: no fields to read ({error})") from error
+    return batch["input"], batch["label"], splits
+
+
+def _split_names(count: int, validation: float, test: float, seed: int) -> np.ndarray:
+    return np.array(
+        [split_of(str(i), validation=validation, test=test, seed=seed) for i in range(count)]
+    )
+
+
+def _grid_of(where: Path, name: str, fields: Mapping[str, np.ndarray]) -> sphere_transforms.Grid:
+    """Returns the grid of a kind with the arrays' shape; one size must determine the grid."""
+    try:
+        entry = spin_registry.get_grid(_GRIDS.get(name, name))
+    except spin_registry.UnknownNameError as error:
+        raise ValueError(
+            f"grid is {name!r}, expected one of {', '.join(_GRIDS)} or a registered grid: {error}"
+        ) from error
+    shape = next(iter(fields.values())).shape[:2]
+    for size in (shape[0], shape[0] - 1, shape[0] // 2):
+        try:
+            grid = entry.create(size)
+        except ValueError:
+            continue
+        if tuple(grid.shape) == shape:
+            return grid
+    raise ValueError(f"{where}: no {name} grid has {shape[0]} latitudes and {shape[1]} longitudes")
+
+
+def _channels_of(fields: Mapping[str, np.ndarray]) -> dict[int, int]:
+    return {spin_weight(name): array.shape[2] for name, array in fields.items()}
+
+
+def _largest_label(source: RandomAccessSource) -> int:
+    if isinstance(source, ArraySource) and isinstance(source.labels, np.ndarray):
+        return int(source.labels.max())
+    return max(source[index]["label"] for index in range(len(source)))
+
+
+def _alike(records: Iterable[Record]) -> Iterator[Record]:
+    """Validates each record and yields it as arrays. Values may be infinite or nan."""
+    first = None
+    for number, record in enumerate(records):
+        arrays = {name: np.asarray(values) for name, values in record["input"].items()}
+        try:
+            record = check_record(arrays | {"label": np.asarray(record["label"])}, finite=False)
+        except ValueError as error:
+            raise ValueError(f"record {number}: {error}") from error
+        first = first or form_of(record)
+        if (form := form_of(record)) != first:
+            raise ValueError(f"record {number}: fields {form}, but the first has {first}")
+        yield record
+
+
+def _write_npz(path: Path, records: Iterable[Record]) -> int:
+    collected = list(records)
+    if collected:
+        batch = stack_records(collected)
+        np.savez(path, label=batch["label"], **batch["input"])
+    return len(collected)

@@ -1,0 +1,91 @@
+"""Checks named arrays and converts them to records of fields with a label."""
+
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from spin_data.dataset import Record, spin_weight
+
+__all__ = ["BAD_NPZ", "check_batch", "check_record", "form_of"]
+
+BAD_NPZ = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile)
+"""The errors of reading an `.npz` that is damaged or has other contents."""
+
+
+def check_record(
+    arrays: Mapping[str, np.ndarray], num_classes: int | None = None, *, finite: bool = True
+) -> dict[str, Any]:
+    """Makes one record from its named arrays.
+
+    Args:
+        arrays: fields such as "spin_0", each (lat, long, channel), and "label", an integer.
+        num_classes: if given, the label must be below this number.
+        finite: whether values must be finite.
+
+    Returns:
+        `{"input": {"spin_0": array}, "label": int}`.
+
+    Raises:
+        ValueError: an array is missing, or has the wrong name, shape, dtype or values.
+    """
+    fields = _fields(arrays, "lat, long, channel")
+    for name, array in fields.items():
+        if finite and array.dtype.kind in "fc" and not np.isfinite(array).all():
+            raise ValueError(f"{name} has values that are not finite")
+    labels = _labels(arrays["label"], num_classes, axes=0)
+    return {"input": fields, "label": int(labels)}
+
+
+def check_batch(arrays: Mapping[str, np.ndarray], num_classes: int | None = None) -> dict[str, Any]:
+    """Makes a batch of records from their named arrays.
+
+    Args:
+        arrays: the arrays of `check_record`, with a first axis of examples.
+        num_classes: if given, labels must be below this number.
+
+    Returns:
+        `{"input": {"spin_0": array}, "label": int32 (example,)}`.
+
+    Raises:
+        ValueError: an array is missing, or has the wrong name, shape, dtype or values. The message
+            has the number of the bad record.
+    """
+    fields = _fields(arrays, "example, lat, long, channel")
+    labels = _labels(arrays["label"], num_classes, axes=1)
+    for name, array in fields.items():
+        if len(array) != len(labels):
+            raise ValueError(f"{len(array)} of {name}, but {len(labels)} labels")
+        if array.dtype.kind in "fc" and not np.isfinite(array).all():
+            bad = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(1))[0])
+            raise ValueError(f"{name} of record {bad} has values that are not finite")
+    return {"input": fields, "label": labels.astype(np.int32)}
+
+
+def form_of(record: Record) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Returns the shape and dtype of each field; they must be equal for all records of a file."""
+    return {name: (array.shape, str(array.dtype)) for name, array in record["input"].items()}
+
+
+def _fields(arrays: Mapping[str, np.ndarray], axes: str) -> dict[str, np.ndarray]:
+    fields = {name: array for name, array in arrays.items() if name != "label"}
+    if "label" not in arrays or not fields:
+        raise ValueError(f"arrays {sorted(arrays)}, expected 'label' and 'spin_0' or other spins")
+    for name, array in fields.items():
+        spin_weight(name)
+        if array.ndim != len(axes.split(", ")) + (array.dtype == np.int8):
+            raise ValueError(f"{name} has shape {array.shape}, expected {axes}")
+    return fields
+
+
+def _labels(labels: np.ndarray, num_classes: int | None, axes: int) -> np.ndarray:
+    if labels.dtype.kind not in "iu" or labels.ndim != axes:
+        raise ValueError(
+            f"label has shape {labels.shape} and dtype {labels.dtype}, expected integers"
+        )
+    end = np.iinfo(np.int32).max if num_classes is None else num_classes
+    if (wrong := np.flatnonzero((labels < 0) | (labels >= end))).size:
+        number = f" of record {wrong[0]}" if axes else ""
+        raise ValueError(f"label {labels.ravel()[wrong[0]]}{number}, expected one in [0, {end})")
+    return labels

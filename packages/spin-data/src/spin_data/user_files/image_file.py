@@ -1,0 +1,126 @@
+"""Reads image files as fields on the sphere."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sphere_transforms import Grid
+from spin_data.projection.panorama import sample_panorama
+from spin_data.projection.stereographic import project_images
+
+__all__ = ["read_image", "read_panorama"]
+
+_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"}
+
+
+def read_image(
+    file: Path,
+    grid: Grid,
+    *,
+    grayscale: bool = False,
+    inverted: bool = False,
+    angles: Sequence[ArrayLike] | None = None,
+) -> np.ndarray:
+    """Reads a flat image and projects it onto the sphere with `project_images`.
+
+    Args:
+        file: the image; an image that is not square is padded with black.
+        grid: a ring grid; finer pixels are averaged.
+        grayscale: return one channel, instead of red, green and blue.
+        inverted: invert the brightness first. Use it for drawings in ink if the model was trained
+            on bright digits on black, as in MNIST.
+        angles: ZYZ Euler angles of a rotation, as for `project_images`, each (1,).
+
+    Returns:
+        float32 (lat, long, channel) in [0, 255].
+
+    Raises:
+        ValueError: the file is not an image, is damaged, has too many pixels, or its pixels are not
+            grey or colour values of eight bits.
+        OSError: the file cannot be opened.
+    """
+    from PIL import ImageOps
+
+    image = _open(file, grayscale, inverted)
+    resolution = max(grid.shape)
+    if (longest := max(image.size)) > resolution:
+        scale = resolution / longest
+        image = _averaged(image, *(max(1, round(scale * pixels)) for pixels in image.size))
+    side = max(image.size)
+    image = ImageOps.pad(image, (side, side)) if image.width != image.height else image
+    return project_images(_channels(image)[None], grid, angles)[0]
+
+
+def read_panorama(
+    file: Path, grid: Grid, *, grayscale: bool = False, inverted: bool = False
+) -> np.ndarray:
+    """Reads an equirectangular panorama and samples it with `sample_panorama`.
+
+    Args:
+        file: the image.
+        grid: a ring grid; finer pixels are averaged.
+        grayscale: return one channel, instead of red, green and blue.
+        inverted: invert the brightness first.
+
+    Returns:
+        float32 (lat, long, channel) in [0, 255].
+
+    Raises:
+        ValueError: as for `read_image`.
+        OSError: the file cannot be opened.
+    """
+    image = _open(file, grayscale, inverted)
+    rows, columns = grid.shape
+    if image.height > 2 * rows or image.width > 2 * columns:
+        # The averages are over areas that do not extend across the edge.
+        image = _averaged(image, 2 * columns, 2 * rows)
+    return sample_panorama(_channels(image), grid)
+
+
+def _open(file: Path, grayscale: bool, inverted: bool) -> Any:
+    """Opens an image, orients it by its EXIF data, and converts it to one or three channels.
+
+    Transparent pixels are black in the result, also if it is inverted.
+
+    Raises:
+        ValueError: the file is not an image, is damaged, has too many pixels, or its pixels are not
+            grey or colour values of eight bits.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file) as image:
+            image.load()
+    except Image.DecompressionBombError as error:
+        raise ValueError(
+            f"{file}: more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels; make it smaller"
+        ) from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ValueError(f"{file}: cannot be read ({error}); replace or remove it") from error
+    if image.mode not in _MODES:
+        raise ValueError(
+            f"{file}: pixels of mode {image.mode!r}; save it as RGB or grey with eight bits, or "
+            "save its values as fields (see the dataset `fields`)"
+        )
+    upright: Any = ImageOps.exif_transpose(image)
+    if upright.has_transparency_data:
+        paper = 255 if inverted else 0
+        behind = Image.new("RGBA", upright.size, (paper, paper, paper, 255))
+        upright = Image.alpha_composite(behind, upright.convert("RGBA"))
+    converted = upright.convert("L" if grayscale else "RGB")
+    return ImageOps.invert(converted) if inverted else converted
+
+
+def _averaged(image: Any, width: int, height: int) -> Any:
+    from PIL import Image
+
+    size = min(image.width, width), min(image.height, height)
+    return image.resize(size, Image.Resampling.BOX)
+
+
+def _channels(image: Any) -> np.ndarray:
+    array = np.asarray(image, np.float32)
+    return array if array.ndim == 3 else array[..., None]

@@ -1,0 +1,245 @@
+"""Loads a folder of images as a dataset. The folder has a subfolder per class.
+
+folder/cat/1.jpg, folder/dog/2.png, ...                  a hash of the file names defines the splits
+folder/train/cat/1.jpg, folder/test/dog/2.png, ...       the folder names define the splits
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sphere_transforms import EquiangularGrid, random_euler_angles
+from spin_data.dataset import Dataset, Record
+from spin_data.user_files.image_file import read_image, read_panorama
+from spin_data.user_files.split_by_hash import SPLITS, check_shares, position_of, split_of
+from spin_registry import ClassSpec, FieldSpec
+
+__all__ = ["ImageSource", "load_images", "load_panoramas"]
+
+_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+_OTHER_NAMES = {
+    "training": "train",
+    **dict.fromkeys(("val", "valid", "dev"), "validation"),
+    **dict.fromkeys(("testing", "eval", "evaluation"), "test"),
+}
+
+
+def load_panoramas(
+    *,
+    path: str | os.PathLike[str],
+    resolution: int = 64,
+    grayscale: bool = False,
+    validation: float = 0.1,
+    test: float = 0.1,
+    seed: int = 0,
+) -> Dataset:
+    """Loads a folder of equirectangular panoramas, each as a field on the whole sphere.
+
+    Args:
+        path: the folder.
+        resolution: resolution of the equiangular grid; finer pixels are averaged.
+        grayscale: use one channel, instead of red, green and blue.
+        validation: the share of images for validation, if the folder has no split folders.
+        test: the share of images for testing, if the folder has no split folders.
+        seed: seed of the division into splits.
+
+    Returns:
+        A dataset of uint8 fields of spin 0. An image is read when it is used. Classes are numbered
+        in the order of their names.
+
+    Raises:
+        FileNotFoundError: the folder does not exist.
+        ValueError: the folder has no images, fewer than two classes, an empty split, or other
+            folders beside split folders; or an argument is out of range.
+    """
+    grid = EquiangularGrid(resolution)
+
+    def read(file: Path, _name: str) -> np.ndarray:
+        return read_panorama(file, grid, grayscale=grayscale)
+
+    return _dataset(path, grid, grayscale, read, validation, test, seed)
+
+
+def load_images(
+    *,
+    path: str | os.PathLike[str],
+    resolution: int = 64,
+    rotated: bool = False,
+    grayscale: bool = False,
+    validation: float = 0.1,
+    test: float = 0.1,
+    seed: int = 0,
+) -> Dataset:
+    """Loads a folder of flat images, and projects each onto the sphere with `project_images`.
+
+    Args:
+        path: the folder.
+        resolution: resolution of the equiangular grid; finer pixels are averaged.
+        rotated: rotate each image by its own random rotation, which its name and the seed
+            determine.
+        grayscale: use one channel, instead of red, green and blue.
+        validation: the share of images for validation, if the folder has no split folders.
+        test: the share of images for testing, if the folder has no split folders.
+        seed: seed of the division into splits and of the rotations.
+
+    Returns:
+        A dataset of uint8 fields of spin 0. An image is read when it is used. Images that are not
+        square are padded with black. Classes are numbered in the order of their names.
+
+    Raises:
+        FileNotFoundError: the folder does not exist.
+        ValueError: as for `load_panoramas`.
+    """
+    grid = EquiangularGrid(resolution)
+
+    def read(file: Path, name: str) -> np.ndarray:
+        angles = None
+        if rotated:
+            angles = random_euler_angles(np.random.default_rng(position_of(name, seed)), (1,))
+        return read_image(file, grid, grayscale=grayscale, angles=angles)
+
+    return _dataset(path, grid, grayscale, read, validation, test, seed)
+
+
+class ImageSource:
+    """A source of images, which are read and projected onto the sphere when they are used.
+
+    Args:
+        files: the image files with their class labels.
+        read: function from a file, and its name relative to the folder, to values (lat, long,
+            channel) in [0, 255].
+        folder: the folder that names are relative to.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[tuple[Path, int]],
+        read: Callable[[Path, str], np.ndarray],
+        folder: Path,
+    ):
+        self.files = tuple(files)
+        self._read = read
+        self._folder = folder
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Record:
+        file, label = self.files[index]
+        values = self._read(file, file.relative_to(self._folder).as_posix())
+        return {"input": {"spin_0": np.rint(values).astype(np.uint8)}, "label": label}
+
+
+def _dataset(
+    path: str | os.PathLike[str],
+    grid: EquiangularGrid,
+    grayscale: bool,
+    read: Callable[[Path, str], np.ndarray],
+    validation: float,
+    test: float,
+    seed: int,
+) -> Dataset:
+    check_shares(validation, test, seed)
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; give one with a subfolder per class")
+    by_split = _by_split(folder, validation=validation, test=test, seed=seed)
+    classes = sorted({name for files in by_split.values() for _, name in files})
+    if len(classes) < 2:
+        raise ValueError(
+            f"{folder}: {len(classes)} classes with images; at least two are needed, each a "
+            f"subfolder. Image files end in {', '.join(sorted(_SUFFIXES))}"
+        )
+    trained = {name for _, name in by_split.get("train", [])}
+    if untrained := sorted(set(classes) - trained):
+        raise ValueError(
+            f"{folder}: no image of {', '.join(untrained)} to train on; move some to train, or "
+            "change validation, test or seed"
+        )
+    sources = {
+        split: ImageSource([(file, classes.index(name)) for file, name in files], read, folder)
+        for split, files in by_split.items()
+    }
+    return Dataset(
+        FieldSpec(grid, {0: 1 if grayscale else 3}),
+        ClassSpec(len(classes)),
+        sources,
+        class_names=tuple(classes),
+    )
+
+
+def _by_split(
+    folder: Path, *, validation: float, test: float, seed: int
+) -> dict[str, list[tuple[Path, str]]]:
+    """Returns the files of each split with their class names, sorted by name."""
+    subfolders = {path.name: path for path in _sorted(folder) if path.is_dir()}
+    lower = {name: name.lower() for name in subfolders}
+    of_splits = {name: _OTHER_NAMES.get(word, word) for name, word in lower.items()}
+    # A split folder has subfolders. A class folder that is named "test" or "train" has only images.
+    nested = {name for name, path in subfolders.items() if any(p.is_dir() for p in _sorted(path))}
+    trains = any(of_splits[name] == "train" for name in nested)
+    if nested and not trains and set(of_splits.values()) <= set(SPLITS):
+        raise ValueError(
+            f"{folder}: {', '.join(subfolders)} are splits, but none is train; add that folder"
+        )
+    if trains:
+        for split in SPLITS:
+            if len(same := [name for name in subfolders if of_splits[name] == split]) > 1:
+                raise ValueError(f"{folder}: {' and '.join(same)} are both {split}; join them")
+        if strangers := [name for name, split in of_splits.items() if split not in SPLITS]:
+            raise ValueError(
+                f"{folder}: {', '.join(strangers)} beside train; splits are {', '.join(SPLITS)}, "
+                "and classes are folders within them"
+            )
+        found = {split: _by_class(subfolders[name]) for name, split in of_splits.items()}
+    else:
+        shares = {"train": 1 - validation - test, "validation": validation, "test": test}
+        found = {split: [] for split, share in shares.items() if share}
+        for file, name in _by_class(folder):
+            relative = file.relative_to(folder).as_posix()
+            found[split_of(relative, validation=validation, test=test, seed=seed)].append(
+                (file, name)
+            )
+    if empty := [split for split, files in found.items() if not files]:
+        raise ValueError(
+            f"{folder}: no image in {', '.join(empty)}; add images, divide them into folders named "
+            f"{', '.join(SPLITS)}, or set the share to 0"
+        )
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def _by_class(folder: Path) -> list[tuple[Path, str]]:
+    return [
+        (file, name.name)
+        for name in _sorted(folder)
+        if name.is_dir()
+        for file in sorted(_files_within(name))
+        if file.suffix.lower() in _SUFFIXES and file.is_file()
+    ]
+
+
+def _files_within(folder: Path) -> Iterator[Path]:
+    """Yields all files that are not hidden, also those of linked folders; each folder once.
+
+    Raises:
+        OSError: a folder cannot be read. It must not be skipped silently.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    seen: set[tuple[int, int]] = set()
+    for path, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+        status = os.stat(path)
+        if (place := (status.st_dev, status.st_ino)) in seen:
+            folders.clear()  # a link to a folder that was already visited
+            continue
+        seen.add(place)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(path) / name for name in names if not name.startswith("."))
+
+
+def _sorted(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
