@@ -1,11 +1,11 @@
-"""How fast batches come, and what share of a training's time waiting for them takes.
+"""Measures the rate of the input pipeline, and its share of the time of a training.
 
 Usage: python tools/benchmark_pipeline.py [--dataset spherical_mnist/rotated] [--batch 32]
            [--model spin_classifier_6_layers] [--steps 20] [--rounds 9] [--rates-only]
 
-Rates are those of the iterator alone, of the training split held in memory and read from its files.
-The share compares training steps whose batches come from the iterator, a new one in each round,
-whose buffers are empty, with steps on one batch that stays on the device, in turn.
+The rates are those of the iterator alone, with the training split held in memory and read from its
+files. The share is measured in rounds: steps whose batches come from the iterator alternate with
+steps on one batch that stays on the device. Each round uses a new iterator with empty buffers.
 """
 
 from __future__ import annotations
@@ -24,16 +24,18 @@ from spin_train.devices.sharding import shard_batch
 from spin_train.optimization.steps import make_train_step
 from spin_train.training.setup import TrainingSetup, make_setup
 
-SECONDS = 5  # that each rate is measured for, after a warm-up
+SECONDS = 5  # duration of each measurement of a rate, after a warm-up
 
 
 def main() -> None:
-    """Prints rates, then the share."""
-    parser = argparse.ArgumentParser(description="Rates of the input pipeline, and its share.")
+    """Prints the rates, then the share."""
+    parser = argparse.ArgumentParser(
+        description="Measures the rates of the input pipeline, and its share of a training."
+    )
     parser.add_argument("--dataset", default="spherical_mnist/rotated")
     parser.add_argument("--model", default="spin_classifier_6_layers")
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=20, help="in a row, of each kind")
+    parser.add_argument("--steps", type=int, default=20, help="steps of each kind in a round")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--rates-only", action="store_true")
     arguments = parser.parse_args()
@@ -70,7 +72,7 @@ def print_rates(name: str, batch_size: int) -> None:
 def batches_per_second(
     source: spin_data.RandomAccessSource, batch_size: int, *, num_threads: int, rotate: bool
 ) -> float:
-    """The rate of the iterator when nothing else is done, its start and its buffers left out."""
+    """Returns the rate of the iterator alone, without its start and its first 20 batches."""
     iterator = spin_data.training_iterator(
         source, batch_size=batch_size, seed=0, num_threads=num_threads, rotate=rotate
     )
@@ -85,7 +87,7 @@ def batches_per_second(
 
 
 def print_share(arguments: argparse.Namespace) -> None:
-    """Prints the times of steps from the iterator and on one batch, and the difference."""
+    """Prints the times of steps with and without the iterator, and its share."""
     config = spin_train.load_config("default")
     config.dataset, config.model_name = arguments.dataset, arguments.model
     config.per_device_batch_size = arguments.batch // jax.device_count()
@@ -97,7 +99,7 @@ def print_share(arguments: argparse.Namespace) -> None:
     iterator.close()
 
     def run(next_batch: Callable[[], object]) -> float:
-        """Seconds a step, one being prepared while another runs, as the runner does."""
+        """Returns seconds per step. As in the runner, one step runs while the next is prepared."""
         nonlocal state
         began, running = time.perf_counter(), None
         for _ in range(arguments.steps):
@@ -119,21 +121,22 @@ def print_share(arguments: argparse.Namespace) -> None:
     print(
         f"\n{arguments.model}, {arguments.rounds} rounds of {arguments.steps} steps of each kind:"
     )
-    print(f"a step fed from the pipeline {1e3 * fed:.1f} ms, from one batch {1e3 * bare:.1f} ms;")
+    print(f"a step takes {1e3 * fed:.1f} ms with the pipeline, {1e3 * bare:.1f} ms on one batch;")
     rounds = ", ".join(f"{share:.1%}" for share in shares)
-    print(f"the pipeline's share {statistics.median(shares):.1%}, the median of {rounds}.")
+    print(f"the pipeline's share is {statistics.median(shares):.1%}, the median of {rounds}.")
     print(
-        f"Asking for a batch and placing it took {1e3 * statistics.median(waited):.2f} ms, "
-        f"{1e3 * max(waited):.1f} at most, in all "
+        f"Getting and placing a batch took {1e3 * statistics.median(waited):.2f} ms (median), "
+        f"{1e3 * max(waited):.1f} ms at most, and in total "
         f"{sum(waited) / sum(from_pipeline) / arguments.steps:.2%} "
-        "of the time, most of it while the step before was running"
+        "of the time, mostly while the previous step was running"
     )
 
 
 def batches_of(setup: TrainingSetup, first_step: int, waited: list[float]) -> Callable[[], object]:
-    """A function that gives the next batch on the devices, from an iterator of its own.
+    """Returns a function that puts the next batch of a new iterator on the devices.
 
-    It notes the seconds that each takes, a part of which passes while the step before runs.
+    The function appends the seconds that this takes to `waited`. Some of this time passes while the
+    previous step is running.
     """
     batches, _ = setup.data.training_input(setup.mesh, setup.global_batch_size, first_step)
 

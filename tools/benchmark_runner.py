@@ -1,10 +1,10 @@
-"""What the runner adds to the bare training step: batches, logs, checkpoints, metrics in files.
+"""Measures the time that the runner adds to the bare training step.
 
-By turns, a number of bare steps (one compiled step after another on the same batch, each awaited
-while the next is started) and as many of the runner's training loop, which ends with a log and a
-checkpoint. A round's ratio is that of the times a step, with a hundredth of a log and a thousandth
-of a checkpoint added to the loop's, as by default. Machines are noisy: the median of many short
-rounds says most.
+Each round times a number of bare steps and the same number of steps of the runner's training loop.
+Bare steps use the same batch, and each is awaited after the next one has started. The training loop
+also gets batches, and ends with a log and a checkpoint. The ratio compares the times per step. The
+loop's time per step includes a hundredth of a log and a thousandth of a checkpoint, as in the
+default configuration. Timings are noisy: use the median of many short rounds.
 
 Usage: python tools/benchmark_runner.py [--steps 20] [--rounds 15] [--model NAME] [--batch 32]
 """
@@ -87,7 +87,7 @@ def main() -> None:
     bare()
     ratios: list[float] = []
     for number in range(arguments.rounds):
-        # Who is first alternates: a machine that slows down favours nobody.
+        # The order alternates, so that a machine that slows down favours neither.
         with tempfile.TemporaryDirectory() as folder:
             if number % 2:
                 (with_runner, parts), alone = runner(Path(folder)), bare()

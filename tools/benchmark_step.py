@@ -4,14 +4,17 @@ Usage: python tools/benchmark_step.py [MODEL ...] [--batch 32] [--resolution 64]
            [--precision highest] [--devices N] [--steps 20]
        python tools/benchmark_step.py --sweep [--plot sweep.png]   (the plot needs matplotlib)
 
-Each row comes from a process of its own, so that none finds warm what another made. Times depend on
-the machine and on what else it does, so a step is also given as a multiple of a 2048 x 2048 x 2048
-float32 matrix product at precision "highest", timed in turn with it. Run on a quiet machine.
+Each row is measured in a new process, so that no row uses the caches of another. Times depend on
+the machine and its load. Therefore a step is also given as a multiple of a 2048 x 2048 x 2048
+float32 matrix product at precision "highest", timed in alternation with it. Run this on a machine
+without other load.
 
-GFLOP and bytes are XLA's count for the compiled step, memory is its plan (arguments, results and
-temporaries), "in products" is the matrix products' and convolutions' share of the operations' time
-in a profile. "error" is how much the untrained network's logits change when smooth fields are
-rotated, relative to their spread (`spin_layers.invariance_error`).
+Columns:
+  GFLOP, GB: floating-point operations and memory traffic of the compiled step, as counted by XLA.
+  in products: share of matrix products and convolutions in the operations' time, from a profile.
+  memory: planned by XLA for arguments, results and temporaries.
+  error: change of the untrained network's logits when smooth fields are rotated, relative to the
+    spread of the logits (`spin_layers.invariance_error`).
 """
 
 from __future__ import annotations
@@ -52,13 +55,13 @@ from spin_train.optimization.tasks import task_for
 
 MODELS = ("spin_classifier_6_layers", "spherical_classifier_6_layers", "cnn_classifier_6_layers")
 SWEEP_RESOLUTIONS, SWEEP_BATCHES = (32, 64, 128, 256), (8, 32, 128)
-SECONDS = 20  # that the steps of one row may take, beyond the first three
+SECONDS = 20  # limit for the steps of one row, beyond the first three
 PROFILED_STEPS = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """What one row measures; devices None for all that there are."""
+    """What one row measures; if `devices` is None, on all devices."""
 
     model: str
     batch: int
@@ -70,7 +73,7 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What was found: seconds, bytes, floating point operations; `product` in seconds."""
+    """The results of a row. Times (also `product`) are in seconds, memory and traffic in bytes."""
 
     device: str
     parameters: int
@@ -110,7 +113,7 @@ def main() -> None:
 
 
 def sweep(arguments: argparse.Namespace) -> None:
-    """Prints, and plots where asked to, how the cost of a step grows."""
+    """Prints how the cost of a step grows, and plots it if requested."""
     model = (arguments.models or MODELS)[0]
     found: dict[tuple[int, int], Row] = {}
     print(f"{model}\n")
@@ -135,7 +138,7 @@ def sweep(arguments: argparse.Namespace) -> None:
 
 
 def plot(found: dict[tuple[int, int], Row], model: str, path: str) -> None:
-    """Step time over resolution, one line per batch, beside the slope of a cost per sample."""
+    """Plots step time over resolution, one line per batch size, with two slopes to compare."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -160,7 +163,7 @@ def plot(found: dict[tuple[int, int], Row], model: str, path: str) -> None:
 
 
 def measure_apart(case: Case) -> Row | str:
-    """`measure` in a fresh process; why not, where that is impossible."""
+    """Runs `measure` in a new process. Returns the reason if that is not possible."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
         try:
@@ -168,14 +171,14 @@ def measure_apart(case: Case) -> Row | str:
         except (ValueError, MemoryError, sr.UnknownNameError) as error:
             return str(error)
         except concurrent.futures.process.BrokenProcessPool:
-            return "its process was killed, for memory perhaps"
+            return "its process was killed, perhaps for lack of memory"
 
 
 def measure(case: Case) -> Row:
-    """Makes the model, and times it."""
+    """Creates the model and times it."""
     prepared = prepare(case)
     model, constants, mesh = prepared.model, prepared.constants, prepared.mesh
-    # Before the first step, which takes over the buffers of the parameters.
+    # Before the first step, which donates the buffers of the parameters.
     error = _error(model, prepared.grid)
     evaluate = make_eval_step(model, prepared.task, mesh)
     state = initial_state(model, make_optimizer(lambda _: 1e-3))
@@ -213,7 +216,7 @@ def measure(case: Case) -> Row:
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """A model on its devices with a batch; `seconds` is what making it took."""
+    """A model on its devices, with a batch; `seconds` is the time to create the model."""
 
     model: FunctionalModel
     grid: st.EquiangularGrid
@@ -225,17 +228,17 @@ class Prepared:
 
 
 def prepare(case: Case) -> Prepared:
-    """Makes the model of a case.
+    """Creates the model of a case.
 
     Raises:
-      ValueError: the batch does not divide among the devices.
+      ValueError: the number of devices does not divide the batch.
     """
     if case.devices is not None:
         jax.config.update("jax_num_cpu_devices", case.devices)
-    jnp.ones(()).block_until_ready()  # starts the backend, which is no model's doing
+    jnp.ones(()).block_until_ready()  # starts the backend, which is not timed
     mesh = data_mesh(jax.devices()[: case.devices])
     if case.batch % mesh.size:
-        raise ValueError(f"a batch of {case.batch} does not divide among {mesh.size} devices")
+        raise ValueError(f"a batch of {case.batch} cannot be divided among {mesh.size} devices")
     grid, output = st.EquiangularGrid(case.resolution), sr.ClassSpec(10)
     began = time.perf_counter()
     module = sr.get_model(case.model).create(
@@ -249,7 +252,7 @@ def prepare(case: Case) -> Prepared:
 
 
 def compiled_step(prepared: Prepared) -> tuple[Any, Callable[[], Any]]:
-    """The compiled training step, and a function that advances a state of its own by it."""
+    """Returns the compiled training step, and a function that makes a step from its own state."""
     optimizer = make_optimizer(lambda _: 1e-3)
     state = replicate(initial_state(prepared.model, optimizer), prepared.mesh)
     step = make_train_step(prepared.model, prepared.task, optimizer, prepared.mesh)
@@ -274,7 +277,7 @@ def _batch(case: Case) -> dict[str, Any]:
 
 
 def _error(model: FunctionalModel, grid: st.EquiangularGrid) -> float:
-    """Of smooth fields of varied contrast: amplitudes (1 + ell)^-2, times a log-normal factor."""
+    """Returns the error for smooth fields: amplitudes (1 + ell)^-2, log-normal contrast."""
     count, keys = 16, jax.random.split(jax.random.key(0), 3)
     fields = st.random_coefficients(
         keys[0], {0: 1}, grid.band_limit, batch=count, real_scalars=True
@@ -301,12 +304,12 @@ def _product() -> Callable[[], Any]:
 def _in_turn(
     first: Callable[[], Any], second: Callable[[], Any], count: int
 ) -> tuple[float, float]:
-    """Median times of two, in turn, so that whatever else the machine does hits both alike."""
+    """Returns the median times of two functions that alternate, so that load affects both."""
     _seconds(first), _seconds(second)
     times = [(_seconds(first), _seconds(second))]
     count = _affordable(times[0][0], count)
     times += [(_seconds(first), _seconds(second)) for _ in range(count - 1)]
-    # The product's median is of as many as were asked for, whatever the steps' number.
+    # The product's median is over at least 20 calls, whatever the number of steps.
     products = [other for _, other in times]
     products += [_seconds(second) for _ in range(20 - len(products))]
     return statistics.median(one for one, _ in times), statistics.median(products)
@@ -329,9 +332,9 @@ def _seconds(function: Callable[[], Any]) -> float:
 
 
 def operation_times(advance: Callable[[], Any]) -> dict[str, float]:
-    """Seconds that each operation of the program takes in a call, from a profile.
+    """Returns the seconds that each operation of the program takes per call, from a profile.
 
-    Operations run beside each other and each on several cores, so the sum is not the call's time.
+    Operations run in parallel, and each on several cores, so the sum is not the time of a call.
     """
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
@@ -350,7 +353,7 @@ def operation_times(advance: Callable[[], Any]) -> dict[str, float]:
 
 
 def products_of(program: str) -> set[str]:
-    """Names of the program's instructions that are matrix products, convolutions, or hold one."""
+    """Returns the names of instructions that are or contain matrix products or convolutions."""
     kind = re.compile(r"\b(dot|convolution)\(|custom_call_target=\"[^\"]*(gemm|matmul|[cC]onv)")
     computations: dict[str, list[str]] = {}
     for line in program.splitlines():
@@ -373,7 +376,7 @@ def _check_memory(needed: int) -> None:
     if jax.default_backend() == "cpu":
         present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         if needed > 0.7 * present:
-            raise MemoryError(f"needs {needed / 1e9:.0f} GB of this machine's {present / 1e9:.0f}")
+            raise MemoryError(f"needs {needed / 1e9:.0f} of this machine's {present / 1e9:.0f} GB")
 
 
 def _formatted(name: str, row: Row) -> str:
@@ -393,19 +396,25 @@ def _case(arguments: argparse.Namespace, model: str, batch: int, resolution: int
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="*", help=f"registered names; {', '.join(MODELS)}")
+    parser.add_argument(
+        "models", nargs="*", help=f"registered names (default: {', '.join(MODELS)})"
+    )
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--resolution", type=int, default=64)
     parser.add_argument(
         "--precision",
         choices=("highest", "high", "default"),
         default="highest",
-        help="of the matrix products; on a GPU default is TF32",
+        help="precision of the matrix products; on a GPU, default is TF32",
     )
-    parser.add_argument("--devices", type=int, help="how many; on CPU so many are made")
+    parser.add_argument(
+        "--devices", type=int, help="number of devices; on a CPU, as many virtual ones are created"
+    )
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--sweep", action="store_true", help="resolutions by batches, one model")
-    parser.add_argument("--plot", help="where the sweep's picture goes, a .png or .pdf")
+    parser.add_argument(
+        "--sweep", action="store_true", help="measure one model at several resolutions and batches"
+    )
+    parser.add_argument("--plot", help="file for the plot of the sweep, .png or .pdf")
     return parser
 
 

@@ -3,9 +3,10 @@
 Usage: python tools/benchmark_transforms.py [--band-limits 64 128 256] [--maps 16]
        python tools/benchmark_transforms.py --on-the-fly [1024] [--time-limit 600]
 
-Prints Markdown tables, and to stderr what runs. Each library has a process of its own, so that its
-threads, settings and memory are its own; the processes take turns within one loop. Run on a quiet
-machine: other work slows torch most (then minima say more than medians). Missing peers are named.
+Prints Markdown tables, and the progress to stderr. Each library runs in its own process, with its
+own threads, settings and memory, and the processes take turns in one loop. Run this on a machine
+without other load. Load slows torch most; then minima are more reliable than medians. Libraries
+that are not installed are skipped, with a message.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import Any
 import numpy as np
 
 OURS = "sphere-transforms"
-REQUIRED = {"torch-harmonics": 2.5, "ducc0": 2.0, "s2fft": 20.0}  # times ours, at least
+REQUIRED = {"torch-harmonics": 2.5, "ducc0": 2.0, "s2fft": 20.0}  # required multiples of our time
 LIBRARIES = (OURS, *REQUIRED)
 DIRECTIONS = ("forward", "inverse")
 COLUMNS = (
@@ -39,14 +40,14 @@ COLUMNS = (
 )
 CORES = os.cpu_count() or 1
 
-LARGEST_S2FFT_KERNEL = 128  # of L = 256 they are 0.5 GB each in float64, and it copies them
-SECONDS_PER_CASE = 60.0  # a library that has used them sits out the remaining repetitions
-PAUSE_SECONDS = 0.05  # between two turns: the threads of some libraries go on spinning
+LARGEST_S2FFT_KERNEL = 128  # at L = 256, a kernel has 0.5 GB in float64, and s2fft copies it
+SECONDS_PER_CASE = 60.0  # a library that has used this time skips the remaining repetitions
+PAUSE_SECONDS = 0.05  # between turns, because threads of some libraries keep spinning
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """What one process computes; by recursion means without tables of some L^3 entries."""
+    """What one process computes; `recursion` means without tables of about L^3 entries."""
 
     library: str
     spin: int
@@ -59,7 +60,7 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """What each library is brought to: two functions of one array, which return when done."""
+    """A library's transforms: two functions of one array, which return when they are done."""
 
     grid: str
     coefficients: Any
@@ -76,7 +77,7 @@ def main() -> None:
     parser.add_argument("--maps", type=int, default=16)
     parser.add_argument("--repetitions", type=int, default=12)
     parser.add_argument("--on-the-fly", type=int, nargs="?", const=1024, metavar="BAND_LIMIT")
-    parser.add_argument("--time-limit", type=float, default=600.0, help="seconds, --on-the-fly")
+    parser.add_argument("--time-limit", type=float, default=600.0, help="seconds, for --on-the-fly")
     arguments = parser.parse_args()
     libraries = print_machine()
     if (size := arguments.on_the_fly) is not None:
@@ -89,7 +90,7 @@ def main() -> None:
                 print_rows(case, measure(case, libraries, 0, arguments.time_limit))
         return
     measured = []
-    same = "The same grid, 2L x 2L with both poles (s2fft has none: its nearest, 2L rings)"
+    same = "The same grid, 2L x 2L with both poles (s2fft: its nearest grid, 2L rings)"
     for same_grid, title in ((True, same), (False, "Each library's own best grid")):
         print(f"\n### {title}; {arguments.maps} maps, float32\n")
         print_header(*COLUMNS)
@@ -102,7 +103,7 @@ def main() -> None:
 
 
 def print_machine() -> list[str]:
-    """Prints where this runs, and with which versions; returns the libraries that are there."""
+    """Prints the machine and the versions; returns the installed libraries."""
     processor = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     print(f"{CORES} cores of {processor[1] if processor else platform.machine()}, no accelerator.")
     present = [name for name in LIBRARIES if importlib.util.find_spec(name.replace("-", "_"))]
@@ -112,14 +113,14 @@ def print_machine() -> list[str]:
     for name in [name for name in LIBRARIES if name not in present]:
         print(f"{name} is not installed: pip install {name}")
     if (load := os.getloadavg()[0]) > 0.5:
-        print(f"**Warning:** the load average is {load:.1f}: other work disturbs these times.")
+        print(f"**Warning:** the load average is {load:.1f}: other programs disturb these times.")
     return present
 
 
 def measure(
     case: Case, libraries: Iterable[str], repetitions: int, time_limit: float | None = None
 ) -> dict[str, dict[str, Any]]:
-    """What each library's process tells, its times taken in turn; of 0 repetitions the first."""
+    """Returns each library's results, timed in turn; with 0 repetitions, of the first call."""
     workers = []
     for library in libraries:
         workers.append(Worker(dataclasses.replace(case, library=library)))
@@ -135,7 +136,7 @@ def measure(
 
 
 class Worker:
-    """A process that holds one library's program."""
+    """A process that runs the program of one library."""
 
     def __init__(self, case: Case):
         context = multiprocessing.get_context("spawn")
@@ -148,7 +149,7 @@ class Worker:
         theirs.close()
 
     def wait_until_ready(self, time_limit: float | None) -> None:
-        """Until it is built and has run once each way, each of the three within the limit."""
+        """Waits until the program is built and has run both ways, each within the time limit."""
         try:
             for _ in range(3):
                 if not self._connection.poll(time_limit):
@@ -156,17 +157,17 @@ class Worker:
                     self._process.kill()
                 self._facts |= self._connection.recv()
             self._ready = True
-        except EOFError:  # it was ended, or failed and has said why on stderr
+        except EOFError:  # it was killed, or failed with a message on stderr
             return
 
     def take_turn(self, direction: str) -> None:
-        """Lets it run, unless it failed or has had its time."""
+        """Lets the process run, unless it failed or has used its time."""
         if self._ready and sum(map(sum, self._times.values())) < SECONDS_PER_CASE:
             self._connection.send(direction)
             self._times[direction] += self._connection.recv()
 
     def close(self) -> dict[str, Any]:
-        """Ends the process; what it told, and for each direction the times of its calls."""
+        """Ends the process; returns its results and the times of its calls by direction."""
         if self._ready:
             self._connection.send(None)
         self._process.join()
@@ -174,7 +175,7 @@ class Worker:
 
 
 def work(connection: Any, case: Case) -> None:
-    """The process: builds the program, runs it once each way, and then whenever told to."""
+    """Runs in the process: builds the program, runs it once both ways, and then on request."""
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["JAX_ENABLE_X64"] = str(int(case.dtype == "float64"))
     importlib.import_module(case.library.replace("-", "_"))
@@ -196,7 +197,7 @@ def work(connection: Any, case: Case) -> None:
 
 
 def turn(function: Callable[[Any], Any], argument: Any) -> list[float]:
-    """Times of calls for 50 ms, after one to wake the threads that counts only if it is long."""
+    """Returns times of calls for 50 ms; a first call wakes the threads and counts only if long."""
     times = [timed(function, argument)[1]]
     while sum(times[1:]) < 0.05 and times[0] < 0.5:
         times.append(timed(function, argument)[1])
@@ -204,7 +205,7 @@ def turn(function: Callable[[Any], Any], argument: Any) -> list[float]:
 
 
 def build_ours(case: Case) -> Program:
-    """SpinTransform, jitted with the transform as an argument."""
+    """Uses SpinTransform, jitted with the transform as an argument."""
     import jax
 
     from sphere_transforms import SpinTransform, random_coefficients
@@ -229,7 +230,7 @@ def build_ours(case: Case) -> Program:
 
 
 def build_torch_harmonics(case: Case) -> Program:
-    """RealSHT, and RealVectorSHT for spin 1: two real components are one complex field."""
+    """Uses RealSHT, or RealVectorSHT for spin 1: two real components are one complex field."""
     import torch
     import torch_harmonics as th
 
@@ -247,7 +248,7 @@ def build_torch_harmonics(case: Case) -> Program:
 
 
 def build_ducc0(case: Case) -> Program:
-    """analysis_2d and synthesis_2d, map by map, each on all cores."""
+    """Uses analysis_2d and synthesis_2d, map by map, each call on all cores."""
     import ducc0
 
     size, spin = case.band_limit, case.spin
@@ -267,7 +268,7 @@ def build_ducc0(case: Case) -> Program:
 
 
 def build_s2fft(case: Case) -> Program:
-    """Precomputed kernels where they fit, else recursions; jitted, vmapped over maps."""
+    """Uses precomputed kernels if they fit, otherwise recursions; jitted, vmapped over maps."""
     import jax
     import jax.numpy as jnp
     import s2fft
@@ -310,7 +311,7 @@ BUILDERS["torch-harmonics"] = build_torch_harmonics
 
 
 def compiled(forward: Any, inverse: Any, tables: Any, coefficients: Any) -> tuple[Any, Any, float]:
-    """Functions of (table, array), compiled by JAX and bound to their tables, and the seconds."""
+    """Compiles two functions of (table, array) and binds their tables; also returns the seconds."""
     import jax
 
     field = jax.eval_shape(inverse, tables[1], coefficients)
@@ -325,7 +326,7 @@ def compiled(forward: Any, inverse: Any, tables: Any, coefficients: Any) -> tupl
 
 
 def random_half(case: Case) -> Any:
-    """Coefficients of real fields, (map, component, ell, m >= 0): one, or two for spin 1."""
+    """Returns coefficients, (map, component, ell, m >= 0): one component, or two for spin 1."""
     rng = np.random.default_rng(0)
     shape = (case.maps, 1 if case.spin == 0 else 2, case.band_limit, case.band_limit)
     values = np.tril(rng.standard_normal(shape) + 1j * rng.standard_normal(shape))
@@ -335,7 +336,7 @@ def random_half(case: Case) -> Any:
 
 
 def print_rows(case: Case, results: dict[str, dict[str, Any]]) -> None:
-    """One for each direction and library."""
+    """Prints a row for each direction and library."""
     for direction in DIRECTIONS:
         for library, facts in results.items():
             times = [1e3 * seconds for seconds in facts.get(direction, [])]
@@ -349,8 +350,8 @@ def print_rows(case: Case, results: dict[str, dict[str, Any]]) -> None:
 
 
 def print_verdict(measured: Iterable[tuple[Case, dict[str, dict[str, Any]]]]) -> None:
-    """How many times our median and our minimum each peer's is, against what is required."""
-    print("\n### Time as a multiple of ours: medians, minima (required; bold: medians are short)\n")
+    """Prints each peer's median and minimum as multiples of ours, and the required multiples."""
+    print("\n### Time as a multiple of ours: median, minimum (required; bold: median too low)\n")
     measures = (statistics.median, min)
     peers = (f"{peer} (>= {factor:g})" for peer, factor in REQUIRED.items())
     print_header("grid", "L", "spin", "direction", *peers)
@@ -366,32 +367,32 @@ def print_verdict(measured: Iterable[tuple[Case, dict[str, dict[str, Any]]]]) ->
 
 
 def ratio(results: Any, library: str, direction: str, of: Any) -> float | None:
-    """Of the medians, say; None if either was not measured."""
+    """Returns the ratio of, for example, the medians; None if either was not measured."""
     times, ours = (results.get(name, {}).get(direction) for name in (library, OURS))
     return of(times) / of(ours) if times and ours else None
 
 
 def print_header(*columns: str) -> None:
-    """Of a table."""
+    """Prints the header of a table."""
     print_row(*columns)
     print_row(*("---" for _ in columns))
 
 
 def print_row(*cells: Any) -> None:
-    """Of a table: floats with three digits or to whole numbers, a dash for nothing."""
+    """Prints a row: floats with three digits or as whole numbers, None as a dash."""
     texts = [f"{c:{'.3g' if c < 100 else '.0f'}}" if isinstance(c, float) else c for c in cells]
     print("|", " | ".join("-" if text is None else str(text) for text in texts), "|", flush=True)
 
 
 def timed(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
-    """The result, and the seconds it took."""
+    """Returns the result of a call, and the seconds that it took."""
     began = time.perf_counter()
     result = function(*arguments)
     return result, time.perf_counter() - began
 
 
 def peak_megabytes() -> float:
-    """Of this process's memory since it began; Linux gives kilobytes."""
+    """Returns the peak memory of this process; Linux reports kilobytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 

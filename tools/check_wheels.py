@@ -1,8 +1,8 @@
-"""Builds every distribution, installs them with plain pip from their wheels, and uses them.
+"""Builds a wheel of every distribution, installs the wheels with plain pip, and uses them.
 
 Usage: python tools/check_wheels.py DIRECTORY
 
-Editable installs hide what a wheel lacks: data files, entry points, declared dependencies.
+Editable installs hide data files, entry points and dependencies that are missing in a wheel.
 """
 
 import pathlib
@@ -16,7 +16,7 @@ DISTRIBUTIONS = sorted(
     for folder in ("packages", "datasets", "apps")
     for path in ROOT.glob(f"{folder}/*/pyproject.toml")
 )
-# What a user would do after installing, with nothing of this tree in sight.
+# What a user does after the installation, outside this repository.
 USE = """
 import spin_registry as sr
 assert not sr.broken_plugins(), sr.broken_plugins()
@@ -33,13 +33,13 @@ summary = spin_train.train(config, "run")
 assert 0 <= summary["test"]["accuracy"] <= 1
 print(summary)
 """
-# What a distribution must do when nothing is installed but what it declares.
+# What a distribution must do with only its declared dependencies installed.
 ALONE = {
     "spin-registry": "import spin_registry as sr; assert not sr.model_names()",
     "sphere-transforms": "import sphere_transforms as st; st.SpinTransform(st.EquiangularGrid(8))",
     "spin-data": "import spin_registry as sr; sr.get_dataset('digits/rotated').load()",
 }
-# Without compiling the bytecode of whole libraries, of which little is imported here.
+# Without compiling bytecode: only a small fraction of the libraries is imported here.
 INSTALL = ("install", "--no-compile")
 
 
@@ -68,7 +68,7 @@ def main(directory: str) -> None:
 
 
 def pip_of(environment: pathlib.Path) -> list[object]:
-    """The command that runs an environment's pip."""
+    """Returns the command that runs an environment's pip."""
     python = environment / "bin" / "python"
     return [python, "-m", "pip", "--disable-pip-version-check", "-q"]
 

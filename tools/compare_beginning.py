@@ -1,10 +1,11 @@
-"""Trains the first steps as the published log did, and prints the losses beside the log's.
+"""Trains the first steps of the published run, and prints the losses beside those of its log.
 
 Usage: python tools/compare_beginning.py [--seed 0] [--steps 300] [--dataset NAME]
 
-The published code of the time of its log (2021) drew filters from a distribution twice as wide as
-its successor's, whose function and initialisation are ours: sqrt(2) times in the first layer, where
-one spin comes in, twice in the others. A minute for 100 steps on two cores.
+This library's network and its initial filters are those of the successor's code. The published code
+of 2021, which wrote the log, drew wider filters: by a factor of sqrt(2) in the first layer, which
+has one input spin, and by a factor of 2 in the others. This tool initialises as that code did. 100
+steps take a minute on two cores.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import spin_train
 from spin_train.optimization.optimizer import make_optimizer
 from spin_train.optimization.schedule import make_schedule
 
-# Mean loss and training accuracy of the hundred steps before, from the published README.
+# Mean loss and training accuracy over the last 100 steps, from the published README.
 LOG = {100: (2.4578, 0.1006), 200: (2.0388, 0.2675), 300: (1.7513, 0.3647)}
 
 
@@ -76,7 +77,7 @@ def main() -> None:
             loss, accuracy = np.mean(found[-100:], axis=0)
             line = f"step {number}: loss {loss:.3f}, accuracy {accuracy:.3f}"
             if number in LOG:
-                line += "; the log: {:.3f}, {:.3f}".format(*LOG[number])
+                line += "; published: {:.3f}, {:.3f}".format(*LOG[number])
             print(line, flush=True)
 
 

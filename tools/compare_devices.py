@@ -1,7 +1,8 @@
-"""The same training on one device, on eight, and in two processes: are the loss curves the same?
+"""Compares the loss curves of one training on one device, on eight, and in two processes.
 
-In float64, from the same global batches, at a learning rate of 1e-3: what differs is the order of
-sums. Rotated digits as float64 fields (`fields:`), the model `tiny_classifier` by default.
+All trainings use float64, the same global batches, and a learning rate of 1e-3. They differ only in
+the order of summation. The data are rotated digits, stored as float64 fields (`fields:`). The
+default model is `tiny_classifier`.
 
 Usage: python tools/compare_devices.py [--steps 50] [--resolution 16] [--workdir DIR]
 """
@@ -42,7 +43,7 @@ def main() -> None:
       --config.model_options.dtype float64 --config.num_train_steps {arguments.steps}
       --config.learning_rate 0.002 --config.learning_rate_schedule constant
       --config.warmup_epochs 0 --config.log_loss_every_steps 1 --config.report_examples 0
-    """.split()  # for a batch of 32, and scaled with it: 1e-3 for this one
+    """.split()  # the learning rate is for a batch of 32: it is 1e-3 for this batch of 16
     curves = {
         "one device": train(workdir / "one", words, devices=1),
         "eight devices": train(workdir / "eight", words, devices=8),

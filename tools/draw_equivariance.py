@@ -1,4 +1,4 @@
-"""Draws the README's picture: a digit on the sphere, turned, and one spin-1 feature of both.
+"""Draws a digit on the sphere, the rotated digit, and one spin-1 feature of each.
 
 Usage: python tools/draw_equivariance.py docs/images/equivariance.png   (needs matplotlib)
 """
@@ -33,7 +33,7 @@ def main(path: str) -> None:
     turned = st.rotate_coefficients(transform.forward({0: digit}), ANGLES)
     fields = [digit, transform.inverse(turned)[0].real]
     figure, axes = plt.subplots(1, 4, figsize=(12, 3.4), facecolor="white")
-    titles = ["a digit", "its spin-1 feature", "the digit, turned", "its feature, turned alike"]
+    titles = ["a digit", "its spin-1 feature", "the digit, rotated", "its feature, rotated alike"]
     for index, field in enumerate(fields):
         feature = layer({0: field})[1]
         draw_scalar(axes[2 * index], transform, field)
@@ -45,7 +45,7 @@ def main(path: str) -> None:
 
 
 def smooth_digit(grid: st.EquiangularGrid) -> jax.Array:
-    """One real digit, without the degrees that ring."""
+    """Returns a real digit with damped high degrees, which would cause ringing."""
     images = load(rotated=False, resolution=64).splits["test"]
     index = next(i for i in range(len(images)) if images[i]["label"] == 5)
     raw = np.asarray(images[index]["input"]["spin_0"])[None].astype(np.float32) / 255
@@ -55,25 +55,25 @@ def smooth_digit(grid: st.EquiangularGrid) -> jax.Array:
 
 
 def visible_points(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Points of a disk, and the colatitudes and longitudes that they show."""
+    """Returns the points of a disk, and the colatitudes and longitudes that they show."""
     x, y = np.meshgrid(np.linspace(-1, 1, count), np.linspace(1, -1, count))
     inside = x**2 + y**2 < 0.995
     towards = np.stack([x, y, np.sqrt(np.maximum(0, 1 - x**2 - y**2))], -1)
-    # The viewer looks down the z axis of a turned frame.
+    # The viewer looks down the z axis of a rotated frame.
     points = towards @ st.rotation_matrix(VIEW).T
     theta = np.arccos(np.clip(points[..., 2], -1, 1))
     return x, y, inside, np.stack([theta, np.arctan2(points[..., 1], points[..., 0])])
 
 
 def evaluate(transform: st.SpinTransform, field: jax.Array, spin: int, angles: np.ndarray):
-    """The band-limited field between its samples."""
+    """Evaluates the band-limited field at any angles."""
     coefficients = np.asarray(transform.forward({spin: field})[spin][0, :, :, 0])
     harmonics = st.spin_spherical_harmonics(transform.band_limit, spin, *angles)
     return np.einsum("lm,...lm->...", coefficients, harmonics)
 
 
 def draw_scalar(axis, transform: st.SpinTransform, field: jax.Array) -> None:
-    """An orthographic view of a scalar."""
+    """Draws an orthographic view of a scalar field."""
     _, _, inside, angles = visible_points(180)
     values = np.where(inside, evaluate(transform, field, 0, angles).real, np.nan)
     axis.imshow(values, extent=(-1, 1, -1, 1), cmap="magma", vmin=-0.05, vmax=0.8)
@@ -81,7 +81,7 @@ def draw_scalar(axis, transform: st.SpinTransform, field: jax.Array) -> None:
 
 
 def draw_vectors(axis, transform: st.SpinTransform, field: jax.Array, feature: jax.Array) -> None:
-    """A field of spin 1 as tangent arrows, over a faint scalar."""
+    """Draws a field of spin 1 as tangent arrows, over a faint scalar field."""
     _, _, inside, angles = visible_points(180)
     values = np.where(inside, evaluate(transform, field, 0, angles).real, np.nan)
     axis.imshow(values, extent=(-1, 1, -1, 1), cmap="Greys", vmin=-0.1, vmax=1.6)

@@ -31,7 +31,7 @@ def main(path: str) -> None:
         power_spectrum={0: smooth},
     )[0]
     gradient = st.gradient(scalar)[1]
-    # Raised once more, the second derivatives' part of spin 2: a stress, a shear of images.
+    # Spin 2: one of the components of the second derivatives, like a stress or an image shear.
     coefficients = {0: scalar, 1: gradient, 2: st.raise_spin({1: gradient})[2]}
     field = st.SpinTransform(grid, (0, 1, 2)).inverse(coefficients, real_scalars=True)
     figure, axes = plt.subplots(1, 3, figsize=(12, 4.5), layout="constrained")

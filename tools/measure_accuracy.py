@@ -1,10 +1,10 @@
-"""Measures how exact the transforms of sphere-transforms are, for its README.
+"""Measures the errors of the transforms of sphere-transforms, for its README.
 
 Usage: python tools/measure_accuracy.py [--band-limits 64 256 1024]
 
 Prints two Markdown tables: the error of forward(inverse(a)) for random coefficients a, and of
-inverse(a) against ducc0, where that is installed. Each row comes from a process of its own, which
-keeps memory low, and in which x64 is enabled for float64 alone: float32 runs as users run it.
+inverse(a) against ducc0, if that is installed. Each row is measured in a new process, which keeps
+memory use low. x64 is enabled only for float64, so that float32 runs as it does for users.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy as np
 
 SPINS = (0, 1, 10)
 SPINS_AGAINST_DUCC0 = (0, 1, 2, 10)
-TABLES_LIMIT = 2_500_000_000  # bytes; while tables are built there may be two of them
+TABLES_LIMIT = 2_500_000_000  # bytes; memory may hold two copies while tables are built
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Case:
     dtype: str
 
 
-# Relative to what is expected: in the L2 norm and in the maximum norm.
+# Relative to the expected values, in the L2 norm and in the maximum norm.
 Errors = tuple[float, float]
 
 
@@ -48,12 +48,12 @@ def main() -> None:
     parser.add_argument("--band-limits", type=int, nargs="+", default=[64, 256, 1024])
     band_limits = sorted(parser.parse_args().band_limits)
     if band_limits[0] <= max(SPINS_AGAINST_DUCC0):
-        parser.error(f"--band-limits: {band_limits[0]}; spin 10 needs 11 or more.")
+        parser.error(f"--band-limits has {band_limits[0]}; spin 10 needs 11 or more.")
     ducc0 = importlib.util.find_spec("ducc0") is not None
     packages = ("sphere-transforms", "jax", "numpy", *["ducc0"] * ducc0)
     versions = (f"{name} {importlib.metadata.version(name)}" for name in packages)
     print(f"{platform.machine()}, Python {platform.python_version()}, {', '.join(versions)}")
-    print("\nErrors are relative: in the L2 norm / in the maximum norm.")
+    print("\nRelative errors, in the L2 norm / in the maximum norm.")
 
     print("\n### forward(inverse(a)) against a, random\n")
     middle = band_limits[len(band_limits) // 2]
@@ -72,7 +72,7 @@ def print_table(
     spins: Sequence[int],
     grids: Iterable[tuple[str, int]],
 ) -> None:
-    """A row for each grid, dtype and method, each from a process of its own."""
+    """Prints a row for each grid, dtype and method, each measured in a new process."""
     print_row("grid", "L", "dtype", "method", *(f"spin {spin}" for spin in spins))
     print_row(*["---"] * (4 + len(spins)))
     spawn = multiprocessing.get_context("spawn")
@@ -91,14 +91,14 @@ def print_table(
 def measure_row(
     measure: Callable[[Case, int], Errors | None], case: Case, spins: Iterable[int]
 ) -> list[Errors | None]:
-    """In the process: the errors of each spin, None where the tables do not fit."""
+    """Runs in the process: returns the errors of each spin, None if the tables are too large."""
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["JAX_ENABLE_X64"] = str(int(case.dtype == "float64"))
     return [measure(case, spin) for spin in spins]
 
 
 def round_trip(case: Case, spin: int) -> Errors | None:
-    """Of forward(inverse(a)) against a."""
+    """Returns the errors of forward(inverse(a)) against a."""
     import jax
 
     transform = make_transform(case, spin)
@@ -111,7 +111,7 @@ def round_trip(case: Case, spin: int) -> Errors | None:
 
 
 def against_ducc0(case: Case, spin: int) -> Errors | None:
-    """Of inverse(a) against ducc0's, in float64 and from the very same coefficients."""
+    """Returns the errors of inverse(a) against ducc0 in float64, from the same coefficients."""
     import ducc0
     import jax
     import jax.numpy as jnp
@@ -140,7 +140,7 @@ def against_ducc0(case: Case, spin: int) -> Errors | None:
 
 
 def make_transform(case: Case, spin: int) -> Any:
-    """The transform, or None where its tables would be too large."""
+    """Returns the transform, or None if its tables would be too large."""
     from sphere_transforms import SpinTransform, grids
 
     argument = case.band_limit * (2 if case.grid == "EquiangularGrid" else 1)
@@ -152,7 +152,7 @@ def make_transform(case: Case, spin: int) -> Any:
 
 
 def draw(case: Case, spin: int) -> Any:
-    """Random coefficients of one field, of a real one for spin 0."""
+    """Returns random coefficients of one field, which is real for spin 0."""
     import jax
 
     from sphere_transforms import random_coefficients
@@ -162,7 +162,7 @@ def draw(case: Case, spin: int) -> Any:
 
 
 def errors(result: Any, expected: Any) -> Errors:
-    """In the L2 norm and in the maximum norm, relative to what is expected."""
+    """Returns the errors in the L2 norm and in the maximum norm, relative to `expected`."""
     result, expected = np.asarray(result, np.complex128), np.asarray(expected, np.complex128)
     difference, size = np.abs(result - expected).ravel(), np.abs(expected).ravel()
     return (
@@ -172,12 +172,12 @@ def errors(result: Any, expected: Any) -> Errors:
 
 
 def cell(value: Errors | None) -> str:
-    """Both errors, or a dash."""
+    """Returns both errors as text, or a dash for None."""
     return "-" if value is None else f"{value[0]:.1e} / {value[1]:.1e}"
 
 
 def print_row(*cells: Any) -> None:
-    """Of a Markdown table."""
+    """Prints a row of a Markdown table."""
     print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 

@@ -1,15 +1,21 @@
-"""How well a trained network knows digits, in poses that it was trained on and in others.
+"""Measures how well a trained network classifies digits in its training poses and in others.
 
 Usage: python tools/measure_poses.py [--dataset spherical_mnist/bilinear_rotated]
            [--weights model.safetensors] [--every 10] [--poses 4]
 
-For a network that was trained on the dataset (by default the one that comes with spin-models), on
-digits drawn as that dataset's: accuracy and loss of every tenth training and test digit in the
-dataset's pose, upright, and in fresh poses; and of the mean of the logits over the fresh poses. A
-network that is exactly equivariant knows a digit in all poses alike. Last, sixes and nines whose
-pictures are turned by half a turn before they are drawn, then in fresh poses: as shapes they are
-sixes and nines in another pose, so what reads them otherwise goes by the grain of the drawing.
-MNIST is read from SPIN_MNIST_DIR.
+The network must be trained on the dataset; the default is the one in spin-models. The digits are
+drawn as in the dataset. The tool prints accuracy and loss of every tenth training and test digit
+
+- in the dataset's pose,
+- upright,
+- in new random poses,
+- with the logits averaged over the new poses.
+
+An exactly equivariant network classifies a digit equally well in all poses.
+
+The last line of each split is for sixes and nines. Their images are rotated by 180 degrees and then
+drawn in new poses. As shapes, they are the same digits in another pose. A network that classifies
+them as the other digit uses the grain of the drawing. MNIST is read from SPIN_MNIST_DIR.
 """
 
 from __future__ import annotations
@@ -42,7 +48,7 @@ def main() -> None:
     """Prints a line for each kind of digits and poses."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", choices=DRAWINGS, default="spherical_mnist/rotated")
-    parser.add_argument("--weights", help="a file of spin-export")
+    parser.add_argument("--weights", help="a file written by spin-export")
     parser.add_argument("--every", type=int, default=10)
     parser.add_argument("--poses", type=int, default=4)
     arguments = parser.parse_args()
@@ -60,23 +66,23 @@ def main() -> None:
         chosen = chosen[: len(chosen) // BATCH * BATCH]
         images, labels = images[chosen], labels[chosen]
         own = np.stack([np.asarray(source[int(i)]["input"]["spin_0"]) for i in chosen])
-        show(f"{split}, own pose", logits_of(model, own), labels)
+        show(f"{split}, dataset's pose", logits_of(model, own), labels)
         show(f"{split}, upright", logits_of(model, turned(images, None)), labels)
         fresh = [logits_of(model, turned(images, seed)) for seed in range(arguments.poses)]
-        show(f"{split}, fresh poses", np.concatenate(fresh), np.tile(labels, arguments.poses))
-        show(f"{split}, mean over fresh poses", np.mean(fresh, axis=0), labels)
+        show(f"{split}, new poses", np.concatenate(fresh), np.tile(labels, arguments.poses))
+        show(f"{split}, mean over new poses", np.mean(fresh, axis=0), labels)
         both = np.flatnonzero(np.isin(labels, [6, 9]))
         both = both[: len(both) // BATCH * BATCH]
         found = logits_of(model, turned(images[both, ::-1, ::-1], 0)).argmax(axis=-1)
         as_shape, other = (found == labels[both]).mean(), (found == 15 - labels[both]).mean()
         print(
-            f"{split}, six and nine, pictures turned: {100 * as_shape:.0f}% as the shape is, "
-            f"{100 * other:.0f}% as the other"
+            f"{split}, rotated images of six and nine: {100 * as_shape:.0f}% classified by shape, "
+            f"{100 * other:.0f}% as the other digit"
         )
 
 
 def drawn(draw: Callable[..., np.ndarray], images: np.ndarray, seed: int | None) -> np.ndarray:
-    """The images on the sphere: (batch, lat, long, 1), each in a random pose, or all upright."""
+    """Returns the images on the sphere, (batch, lat, long, 1), in random poses or upright."""
     angles = None
     if seed is not None:
         angles = st.random_euler_angles(jax.random.key(seed), (len(images),))
@@ -84,7 +90,7 @@ def drawn(draw: Callable[..., np.ndarray], images: np.ndarray, seed: int | None)
 
 
 def logits_of(model: nnx.Module, spheres: np.ndarray) -> np.ndarray:
-    """Logits of the spheres, with values in [0, 255]."""
+    """Returns the logits of images on the sphere with values in [0, 255]."""
     batches = np.split(spheres.astype(np.float32) / 255, len(spheres) // BATCH)
     return np.concatenate([_call(model, batch) for batch in batches])
 
@@ -102,7 +108,7 @@ def show(name: str, logits: np.ndarray, labels: np.ndarray) -> None:
     six_or_nine = wrong & np.isin(found, [6, 9]) & np.isin(labels, [6, 9])
     print(
         f"{name:<30} {100 * (1 - wrong.mean()):6.2f}%   loss {loss:.3f}   "
-        f"errors {wrong.sum()}, of six and nine {six_or_nine.sum()}",
+        f"errors {wrong.sum()}, between six and nine {six_or_nine.sum()}",
         flush=True,
     )
 

@@ -1,12 +1,14 @@
-"""How far apart are digits turned before sampling, and digits whose coefficients are turned?
+"""Compares digits rotated before sampling with digits whose coefficients are rotated.
 
 Usage: python tools/measure_rotation.py [--images 500] [--resolutions 64 128 256]
 (MNIST from SPIN_MNIST_DIR, or downloaded into a temporary folder)
 
-The first is what the dataset `rotated` holds, the second what `augment_rotation` does to
-`canonical`. They are equal for band-limited fields, which digits are not. Errors are norms over the
-sphere, relative to the field's; medians and 95th percentiles over images. "lost" is what lies at
-and above the band limit: a forward and an inverse transform without a rotation.
+The dataset `rotated` contains digits that are rotated before sampling. `augment_rotation` rotates
+the coefficients of `canonical` digits. The results are equal for band-limited fields, but digits
+are not band-limited. The tool prints the norm of the difference over the sphere, relative to the
+norm of the field: the median and the 95th percentile over the images. "lost" is the error of a
+forward and an inverse transform without a rotation, which remove all degrees at and above the band
+limit.
 """
 
 from __future__ import annotations
@@ -23,14 +25,14 @@ from spin_data import project_gradients, project_images, sample_scalar, sample_v
 
 def main() -> None:
     """Prints a row for values and one for gradients at each resolution."""
-    parser = argparse.ArgumentParser(description="Rotating data against rotating coefficients.")
+    parser = argparse.ArgumentParser(description="Compares rotated data and rotated coefficients.")
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--resolutions", type=int, nargs="+", default=[64, 128, 256])
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         images = mnist_files.read_mnist(None, folder)["test"][0][: arguments.images] / 255
     angles = st.random_euler_angles(np.random.default_rng(0), (len(images),))
-    print("| field | grid | turned, median | 95th percentile | lost, median |")
+    print("| field | grid | difference, median | 95th percentile | lost, median |")
     print("|" + " --- |" * 5)
     for resolution in arguments.resolutions:
         grid = st.EquiangularGrid(resolution)
@@ -77,19 +79,19 @@ def row(
 
 
 def norm(grid: st.EquiangularGrid, values: np.ndarray) -> np.ndarray:
-    """Root of the mean square over the sphere, (batch,)."""
+    """Returns the root mean square over the sphere, (batch,)."""
     weights = np.sin(grid.colatitudes)[:, None]
     return np.sqrt((weights * np.abs(np.asarray(values)) ** 2).sum((1, 2)) / weights.sum())
 
 
 def polynomial(directions: np.ndarray) -> np.ndarray:
-    """Of degree 5 in (x, y, z)."""
+    """Returns a polynomial of degree 5 in (x, y, z)."""
     x, y, z = directions
     return x * y**2 * z**2 + 0.7 * x**3 - 0.4 * y * z + 0.2 * z + 0.3 * x
 
 
 def vectors(directions: np.ndarray) -> np.ndarray:
-    """The gradient of the polynomial, and a field without divergence."""
+    """Returns the gradient of the polynomial, plus a second tangent field."""
     x, y, z = directions
     gradient = [
         y**2 * z**2 + 2.1 * x**2 + 0.3,

@@ -1,9 +1,9 @@
-"""Where the time of a training step goes: by stage, in matrix products and in passes over memory.
+"""Measures the time of a training step by stage, in matrix products and in passes over memory.
 
 Usage: python tools/profile_step.py [MODEL] [--batch 32] [--resolution 64] [--precision highest]
 
-Core time of the compiled step's operations, from a profile. A stage is the compiled function that
-an operation came from; what XLA has fused counts to the last of its functions.
+Prints the core time of the compiled step's operations, from a profile. A stage is the function that
+an operation comes from. A fused operation belongs to the last of its functions.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
     times, products, origins = operation_times(advance), products_of(program), _origins(program)
     table: dict[tuple[str, str], list[float]] = collections.defaultdict(lambda: [0.0, 0.0])
     for operation, seconds in times.items():
-        # A call's time is that of what it calls, which is listed itself.
+        # Calls are left out, because the operations that they call are listed themselves.
         if operation in origins:
             table[_stage(origins[operation])][operation not in products] += seconds
     total = sum(map(sum, table.values()))
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _origins(program: str) -> dict[str, str]:
-    """By instruction, the path of JAX functions that it came from; calls left out."""
+    """Returns the path of JAX functions that each instruction comes from, without calls."""
     found = {}
     for line in program.splitlines():
         name = re.match(r"\s*(?:ROOT )?%?([\w.\-]+) = ", line)

@@ -3,8 +3,8 @@
 A run is a folder with the files that `spin-train` and `spin-evaluate` write (config.json,
 summary.json, metrics.jsonl, evaluation_*.json) and a machine.json written by hand:
 {"machine": "an H100"}. Runs in `validation/` are measured on the validation split, all others on
-the test split. Runs that differ in the seed only are named NAME_seed_N, and NAME for seed 42.
-Where config.json has no data_versions, machine.json also has the dataset's "dataset_version".
+the test split. Runs that differ only in the seed are named NAME_seed_N, and NAME for seed 42.
+If config.json has no data_versions, machine.json also has the dataset's "dataset_version".
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ import spin_train
 
 ARCHIVE = Path(__file__).parents[1] / "results" / "runs.tar.xz"
 FILES = ("config.json", "summary.json", "metrics.jsonl", "evaluation_*.json", "machine.json")
-# Datasets: whether their digits are rotated, and what else the table says about them.
+# By dataset: whether its digits are rotated, and a remark for the table.
 POSES = {"canonical": ("NR", ""), "rotated": ("R", ""), "rotated_per_500": ("R", "120 poses")}
-# Configuration keys that change no figure.
+# Configuration keys that do not affect the results.
 IMMATERIAL = {"checkpoint_every_steps", "eval_every_steps", "log_loss_every_steps", "profile_steps"}
 IMMATERIAL |= {"data_placement", "data_threads", "data_workers", "report_examples"}
-# Keys that have columns of their own, or that may differ between runs of one row.
+# Keys that have their own columns, or that may differ between runs in one row.
 NOT_SETTINGS = {"combine_train_val_and_eval_on_test", "dataset", "eval_dataset", "model_name"}
 NOT_SETTINGS |= {"seed", "trial"}
 
@@ -40,13 +40,13 @@ class Run:
     """One finished training.
 
     Attributes:
-      name: its folder, "spin_rr" or "validation/spin_rr".
-      config: its configuration, with today's names of the datasets.
+      name: its folder, such as "spin_rr" or "validation/spin_rr".
+      config: its configuration, with the current names of the datasets.
       digits: how the digits are drawn and in how many poses, "" for the published drawing.
       parameters: number of parameters of the model.
       steps: number of training steps.
       split: the split that the accuracy is measured on, "test" or "validation".
-      accuracy: by protocol, "R/R".
+      accuracy: accuracy by protocol, such as "R/R".
       evaluated: the datasets evaluated after the training.
       machine: the machine that trained it.
       hours: training time, without work repeated after an interruption.
@@ -65,7 +65,7 @@ class Run:
 
     @property
     def changed(self) -> dict[str, Any]:
-        """The values that differ from the preset `spherical_mnist` and may change a figure."""
+        """The values that differ from the preset `spherical_mnist` and may affect the results."""
         items = ((key, self.config[key]) for key in self.config if key not in IMMATERIAL)
         return {key: value for key, value in items if value != _preset().get(key)}
 
@@ -76,7 +76,7 @@ class Run:
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """The commands that train it again and evaluate it."""
+        """The commands that repeat the training and the evaluations."""
         workdir = f"--workdir runs/{self.name}"
         changes = [f" --config.{key} {word}" for key, word in options(self.changed)]
         split = "" if self.split == "test" else f" --split {self.split}"
@@ -87,7 +87,7 @@ class Run:
 
 
 def options(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Names and values as the command line takes them: {"a": {"b": 1}} gives ("a.b", "1")."""
+    """Yields names and values for the command line: {"a": {"b": 1}} gives ("a.b", "1")."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from ((f"{key}.{inner}", word) for inner, word in options(value))
@@ -127,7 +127,7 @@ def read_runs(source: Path = ARCHIVE) -> list[Run]:
     """Reads all runs from the archive or from a folder.
 
     Raises:
-      ValueError: a run is incomplete, contradicts itself, or is there twice.
+      ValueError: a run is incomplete, contradicts itself, or occurs twice.
     """
     folders: dict[str, dict[str, bytes]] = {}
     for path, content in read_files(source).items():
@@ -201,13 +201,13 @@ def _preset() -> dict[str, Any]:
 
 
 def _todays_name(dataset: str, version: str) -> str:
-    """Today's name of a dataset: "rotated" in version 1.1.0 is "bilinear_rotated" in 2.0.0."""
+    """Returns the current name: "rotated" of version 1.1.0 is "bilinear_rotated" in 2.0.0."""
     _check(version in ("1.1.0", "2.0.0"), f"dataset version {version} is not known")
     return dataset.replace("/", "/bilinear_") if version == "1.1.0" else dataset
 
 
 def _pose_and_digits(dataset: str) -> tuple[str, str]:
-    """For example ("R", "bilinear digits, 120 poses")."""
+    """Returns, for example, ("R", "bilinear digits, 120 poses")."""
     form = dataset.removeprefix("spherical_mnist/")
     pose, poses = POSES[form.removeprefix("bilinear_")]
     drawn = "bilinear digits" if form.startswith("bilinear_") else ""

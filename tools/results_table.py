@@ -33,7 +33,7 @@ README_MODELS = {
 
 
 def results_table(runs: Iterable[Run]) -> str:
-    """A Markdown table with a row for each model and way of training."""
+    """Returns a Markdown table with a row for each model and its training settings."""
     rows = [
         [
             _label(row[0]),
@@ -49,7 +49,10 @@ def results_table(runs: Iterable[Run]) -> str:
 
 
 def readme_table(runs: Iterable[Run]) -> str:
-    """The networks trained in full on the published drawing, where all three figures are known."""
+    """Returns the main README's table, of full trainings on the published drawing.
+
+    It lists the networks that have a result in all three protocols.
+    """
     published = [run for run in runs if run.split == "test" and not run.digits]
     chosen = [run for run in published if run.settings.keys() <= {"learning_rate"}]
     # If a network was trained with several learning rates, the one with most seeds is shown.
@@ -59,7 +62,7 @@ def readme_table(runs: Iterable[Run]) -> str:
 
 
 def loops(runs: Iterable[Run]) -> str:
-    """The commands of all runs, with one loop for runs NAME_seed_N that differ in N only."""
+    """Returns the commands of all runs; runs NAME_seed_N that differ only in N share a loop."""
     seeds: dict[tuple[str, ...], list[int]] = {}
     for run in runs:
         lines, seed = run.commands, run.config["seed"]
@@ -80,7 +83,7 @@ def _loop(lines: Iterable[str], seeds: list[int]) -> str:
 
 
 def sections(runs: Iterable[Run]) -> dict[str, str]:
-    """The tables and commands in results/README.md, by the name in their markers."""
+    """Returns the tables and commands in results/README.md, by the name in their markers."""
     runs = list(runs)
     test, validation = ([run for run in runs if run.split == s] for s in ("test", "validation"))
     return {
@@ -92,7 +95,7 @@ def sections(runs: Iterable[Run]) -> dict[str, str]:
 
 
 def rewritten(page: str, runs: Iterable[Run]) -> str:
-    """The page with the runs' tables and commands between its markers."""
+    """Returns the page with the tables and commands of the runs between its markers."""
     for name, text in sections(runs).items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         before, rest = page.split(begin)
@@ -110,7 +113,7 @@ def _rows(runs: Iterable[Run]) -> list[list[Run]]:
 
 
 def _figures(row: list[Run]) -> list[str]:
-    """The cells of the number of parameters and of the three protocols."""
+    """Returns the cells with the number of parameters and the three protocols."""
     cells = [f"{row[0].parameters:,}"]
     for protocol in PROTOCOLS:
         values = [100 * run.accuracy[protocol] for run in row if protocol in run.accuracy]
@@ -120,7 +123,7 @@ def _figures(row: list[Run]) -> list[str]:
 
 
 def _hours(row: list[Run]) -> str:
-    """The mean number of hours on each machine."""
+    """Returns the mean number of hours on each machine."""
     hours: dict[str, list[float]] = {}
     for run in row:
         hours.setdefault(run.machine, []).append(run.hours)
@@ -139,10 +142,12 @@ def _markdown(header: list[str], rows: list[list[str]]) -> str:
 
 
 def main() -> None:
-    """Does what the arguments say."""
+    """Runs the action that the arguments request."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=Path, default=ARCHIVE, help="a folder of runs")
-    parser.add_argument("--split", choices=["test", "validation"], help="only these runs' commands")
+    parser.add_argument(
+        "--split", choices=["test", "validation"], help="for --every-line: only these runs"
+    )
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--write", action="store_true", help="write into results/README.md")
     action.add_argument("--readme", action="store_true", help="print the short table")

@@ -5,8 +5,8 @@ Usage:
   python tools/train_many.py --at-once 4 --minutes 9 < commands
 
 Each input line is a `spin-train` command with a --workdir of its own. Commands start in the order
-of the lines; one whose working directory has a summary.json is skipped. When the time is up, all
-trainings are told to stop and save their state. The same input resumes them.
+of the lines. A command whose working directory has a summary.json is skipped. When the time is up,
+all trainings get a signal to save their state and stop. Run the same input again to resume them.
 
 On one GPU, start NVIDIA's MPS first (`nvidia-cuda-mps-control -d`), so that kernels of several
 processes run at the same time, and set JAX_COMPILATION_CACHE_DIR, so that each network is compiled
@@ -88,7 +88,7 @@ def run_until(
 
 
 def stop(runs: dict[Path, subprocess.Popen[bytes]]) -> None:
-    """Lets all trainings save their state, and kills those that need over `GRACE` seconds."""
+    """Lets all trainings save their state, and kills those that need more than `GRACE` seconds."""
     alive = [run for run in runs.values() if run.poll() is None]
     for run in alive:
         run.send_signal(signal.SIGTERM)
@@ -102,7 +102,7 @@ def stop(runs: dict[Path, subprocess.Popen[bytes]]) -> None:
 
 
 def standing(folder: Path, code: int | None) -> str:
-    """Whether a training is done, stopped or failed."""
+    """Returns whether a training is done, stopped or failed."""
     if (folder / "summary.json").exists():
         return "done"
     if code in (None, -signal.SIGTERM, 143):
@@ -126,7 +126,7 @@ def folder_of(command: list[str]) -> Path:
 
 
 def start(command: list[str]) -> subprocess.Popen[bytes]:
-    """Starts a training, which prints into `log.txt` in its working directory."""
+    """Starts a training, which prints to `log.txt` in its working directory."""
     folder = folder_of(command)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log.txt", "ab") as log:

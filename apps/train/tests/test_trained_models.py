@@ -42,7 +42,7 @@ def weights(run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def digits(run):
-    source = make_setup(read_run(run).config).dataset.splits["test"]
+    source = make_setup(read_run(run).config).data.eval_source("test")
     return spin_data.read_batch(source, np.arange(8))
 
 
@@ -60,6 +60,21 @@ def test_an_exported_model_needs_no_runner(run, weights, digits):
     assert metadata["model_options"]["spins"] == [0, 1]  # the registry's, written down as well
     assert metadata["input"]["grid"] == {"kind": "EquiangularGrid", "resolution": 16}
     assert metadata["step"] == 30
+
+
+def test_a_registered_grid_is_trained_on_exported_and_loaded(tmp_path):
+    config = spin_train.load_config("digits")
+    config.dataset = "tiny_spheres/own_grid"
+    config.model_options.update({"widths": (4, 6), "filter_values": (3, 3), "pool": (False, True)})
+    config.update({"num_train_steps": 4, "report_examples": 4, "per_device_batch_size": 2})
+    summary = spin_train.train(config, tmp_path / "run")
+    assert "Equivariance error by layer" in (tmp_path / "run" / "report.html").read_text()
+    metadata = spin_train.export(tmp_path / "run", tmp_path / "weights")
+    assert metadata["input"]["grid"] == {"kind": "ShiftedGrid", "size": 8}
+    source = make_setup(read_run(tmp_path / "run").config).data.eval_source("test")
+    field, labels = spin_data.read_fields(source, np.arange(len(source)))
+    found = spin_models.load(tmp_path / "weights")(field).argmax(-1)
+    assert float(np.mean(found == labels)) == pytest.approx(summary["test"]["accuracy"])
 
 
 def test_the_best_checkpoint_is_another_model(run, tmp_path):

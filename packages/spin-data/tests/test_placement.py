@@ -62,7 +62,7 @@ def test_complex_values_come_back_from_bytes_to_half_a_step():
 
 @pytest.mark.parametrize("value", [1.1, -3j, np.nan, np.inf])
 def test_what_does_not_fit_into_bytes_is_refused(value):
-    with pytest.raises(ValueError, match=r"parts reach .*, expected at most 1"):
+    with pytest.raises(ValueError, match=r"components reach .*, expected at most 1"):
         encode_complex(np.array([0.5, value]))
 
 

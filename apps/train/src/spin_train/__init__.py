@@ -1,6 +1,7 @@
-"""Train, evaluate and report on spin-weighted spherical CNNs, found by name in the registry.
+"""Trains, evaluates and reports on spin-weighted spherical CNNs.
 
-Everything the command line does, a notebook can::
+Models and datasets are found by name in `spin_registry`. Everything that the command line does is
+also available from Python::
 
     import spin_train
 
@@ -54,7 +55,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Imports a public name's module on first use: `import spin_train` stays light."""
+    """Imports a public name's module on first use, so that `import spin_train` is fast."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib

@@ -1,4 +1,4 @@
-"""`python -m spin_train`: the command `spin-train`."""
+"""`python -m spin_train` runs the command `spin-train`."""
 
 import sys
 

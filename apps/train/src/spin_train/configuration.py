@@ -1,4 +1,4 @@
-"""Configurations: presets and files by name, and what makes one complete and valid."""
+"""Loads configurations from presets and files, fills in the defaults, and checks the values."""
 
 import importlib
 import pkgutil
@@ -27,11 +27,11 @@ def load_config(name_or_path: str | Path) -> ml_collections.ConfigDict:
       name_or_path: a preset's name, or the path of a Python file that defines `get_config()`.
 
     Returns:
-      A complete configuration; keys that the file leaves out have their defaults.
+      A complete configuration. Keys that the file leaves out have their default values.
 
     Raises:
       ConfigurationError: if there is no such preset or file, the file cannot be run or has no
-        `get_config`, or what it returns is not valid.
+        `get_config`, or the configuration that it returns is not valid.
     """
     name = str(name_or_path)
     if name in preset_names():
@@ -45,7 +45,7 @@ def load_config(name_or_path: str | Path) -> ml_collections.ConfigDict:
     try:
         namespace = runpy.run_path(str(path))
     except Exception as error:
-        # The file is the user's: whatever it raises is about the file.
+        # The user wrote the file, so every exception in it is the user's error.
         raise ConfigurationError(
             f"configuration {name!r} cannot be run: {type(error).__name__}: {error}"
         ) from error
@@ -78,17 +78,17 @@ def set_value(config: ml_collections.ConfigDict, key: str, value: Any) -> None:
 
     Args:
       config: a complete configuration.
-      key: its name; "model_options.depth" names a key of an open one.
-      value: of the type that the key has.
+      key: the key's name; "model_options.depth" is the option `depth` in `model_options`.
+      value: the new value, which must have the key's type.
 
     Raises:
-      ConfigurationError: if there is no such key, or the value's type is another.
+      ConfigurationError: if there is no such key, or the value has another type.
     """
     outer, _, inner = key.partition(".")
     if outer not in config or (inner and outer not in OPEN_KEYS):
         raise unknown_key(config, key)
     if "." in inner:
-        raise ConfigurationError(f"{key}: an option's name has no dot; set {outer}.NAME")
+        raise ConfigurationError(f"{key}: an option's name cannot contain a dot; set {outer}.NAME")
     if inner:
         with config[outer].ignore_type():
             config[outer][inner] = value
@@ -109,7 +109,7 @@ def unknown_key(config: ml_collections.ConfigDict, key: str) -> ConfigurationErr
 
 
 def profiled_steps(config: ml_collections.ConfigDict) -> range:
-    """Returns the steps that are to be profiled, which count from 1.
+    """Returns the numbers of the steps to profile, which count from 1.
 
     Raises:
       ConfigurationError: if `profile_steps` is neither '' nor FIRST:LAST.
@@ -125,7 +125,7 @@ def profiled_steps(config: ml_collections.ConfigDict) -> range:
 
 
 def as_plain_dict(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """Returns the configuration as nested dicts of what JSON can hold."""
+    """Returns the configuration as nested dicts of values that JSON can represent."""
     return config.to_dict()
 
 
@@ -142,21 +142,21 @@ def _check_ranges(config: ml_collections.ConfigDict) -> None:
         _check_range(key, config[key.name])
     if config.data_workers and config.data_placement == "memory":
         raise ConfigurationError(
-            "data_workers read records from where they are, each its own; with data_placement "
-            "'memory' each would hold them all: choose 'auto' or 'disk', or data_workers 0"
+            "data_workers are processes that read records from disk; with data_placement 'memory' "
+            "each would hold them all: choose 'auto' or 'disk', or set data_workers to 0"
         )
     if config.per_device_batch_size % config.gradient_accumulation_steps:
         raise ConfigurationError(
             f"gradient_accumulation_steps is {config.gradient_accumulation_steps}, which does not "
-            f"divide per_device_batch_size, {config.per_device_batch_size}: microbatches must be "
-            "of one size"
+            f"divide per_device_batch_size, {config.per_device_batch_size}: all microbatches "
+            "must have the same size"
         )
     profiled_steps(config)
     if config.seed >= 2**32:
         raise ConfigurationError(f"seed must be below 2**32, got {config.seed}")
     for name in ("model_name", "dataset"):
         if not config[name]:
-            raise ConfigurationError(f"{name} must name one; `spin-list` shows what there is")
+            raise ConfigurationError(f"{name} must not be empty; `spin-list` shows the known names")
 
 
 def _check_range(key: Key, value: Any) -> None:
@@ -167,7 +167,7 @@ def _check_range(key: Key, value: Any) -> None:
         )
     if key.least is None or (key.or_minus_one and value == -1):
         return
-    if not value >= key.least:  # so that nan is refused, too
+    if not value >= key.least:  # not `value < key.least`, so that nan is refused as well
         allowed = f"{key.least} or more" if key.least == 0 else f"at least {key.least}"
         alternative = "-1 or " if key.or_minus_one else ""
         raise ConfigurationError(f"{key.name} must be {alternative}{allowed}, got {value}")

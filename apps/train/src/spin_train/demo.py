@@ -1,8 +1,8 @@
-"""A spin CNN against a planar one of its size, on digits: `python -m spin_train.demo`.
+"""Compares a spin CNN with a planar CNN of similar size, on digits.
 
-Each is trained on rotated digits (R/R: and tested on rotated ones), and on upright ones alone
-(NR/R: tested on rotations it never saw). The spin CNN should keep its accuracy; the planar one
-cannot.
+Each network is trained twice, on rotated digits (R/R) and on upright digits (NR/R), and is always
+tested on rotated digits. The spin CNN should be about as accurate in NR/R as in R/R. The planar CNN
+is much less accurate in NR/R.
 """
 
 import argparse
@@ -28,14 +28,14 @@ _ROTATED, _UPRIGHT = "digits/rotated", "digits/canonical"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Trains, and prints a table.
+    """Trains the networks and prints a table of their accuracies.
 
     Args:
-      argv: the words after the command's name; None takes the process's own.
+      argv: the arguments after the command's name; None for those of the process.
 
     Returns:
-      The exit code: 0; 1 if the spin CNN's R/R accuracy is below 0.95; 2 after a user's error; 128
-      and the signal's number after a signal.
+      The exit code: 0 on success, 1 if the spin CNN's R/R accuracy is below 0.95, 2 after a user
+      error, and 128 plus the signal's number after a signal.
     """
     arguments = _parser().parse_args(argv)
     modes = ["R/R"] if arguments.skip_canonical else ["R/R", "NR/R"]
@@ -65,9 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         return fail(error)
     except Interrupted as end:
-        print(f"demo: {end.signal.name}; it begins anew when it is run again", file=sys.stderr)
+        print(f"demo: stopped by {end.signal.name}; run it again to start over", file=sys.stderr)
         return 128 + end.signal
-    print(f"\n{_table(rows)}\n\nR: rotated, NR: not rotated; trained/tested.")
+    print(f"\n{_table(rows)}\n\nR: rotated, NR: not rotated; NR/R: trained on NR, tested on R.")
     if accuracy < LEAST_ACCURACY:
         print(
             f"{_MODELS[0]} reached {accuracy:.4f} on rotated digits, expected {LEAST_ACCURACY}",
@@ -79,10 +79,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m spin_train.demo", description=__doc__)
-    parser.add_argument("--workdir", type=Path, required=True, help="where the runs are kept")
-    parser.add_argument("--steps", type=int, help="training steps, instead of the preset's")
+    parser.add_argument("--workdir", type=Path, required=True, help="the folder for the runs")
+    parser.add_argument("--steps", type=int, help="training steps (default: the preset's)")
     parser.add_argument(
-        "--skip-canonical", action="store_true", help="leave out training on upright digits"
+        "--skip-canonical", action="store_true", help="skip the training on upright digits"
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""Errors that a user's input causes: the command line shows one line and no traceback."""
+"""Errors caused by user input. The commands print them as one line, without a traceback."""
 
 import contextlib
 import difflib
@@ -15,7 +15,7 @@ class UserError(ValueError):
 
 
 class ConfigurationError(UserError):
-    """A configuration, or a word on the command line, is not a valid one."""
+    """A configuration or an argument of the command line is not valid."""
 
 
 class DatasetError(UserError):
@@ -27,22 +27,22 @@ class ModelError(UserError):
 
 
 class WorkdirError(UserError):
-    """The working directory holds another run, or none where one is needed."""
+    """The working directory cannot be used: it holds another run, or none where one is needed."""
 
 
 class DivergedError(UserError):
-    """The loss is no longer finite."""
+    """The loss or a parameter is no longer finite."""
 
 
 @contextlib.contextmanager
 def as_user_error(kind: type[UserError], subject: str, *causes: type[Exception]) -> Iterator[None]:
-    """Turns the errors that bad names, options and missing files raise into one of `kind`.
+    """Converts the exceptions caused by bad names, options and missing files to a user error.
 
     Args:
-      kind: the error to raise instead.
-      subject: what was being attempted; it opens the message.
-      *causes: the exception types that the user's input causes. Others pass unchanged: they are
-        defects, and a defect needs its traceback.
+      kind: the type of the error to raise instead.
+      subject: what was attempted; the message starts with it.
+      *causes: the exception types that user input can cause. Other exceptions are defects and pass
+        unchanged, because a defect needs its traceback.
 
     Raises:
       UserError: of type `kind`, with the cause's message on one line.
@@ -58,21 +58,22 @@ def as_user_error(kind: type[UserError], subject: str, *causes: type[Exception])
 
 
 def plugin_errors(options: Mapping[str, Any]) -> tuple[type[Exception], ...]:
-    """Returns what a plugin's code raises for bad names, files and options.
+    """Returns the exception types that a plugin raises for bad names, files and options.
 
-    All else is a defect. A `TypeError` may be an option's: it is the user's if there are any.
+    An unknown option causes a `TypeError`, so it is included only if there are options. Every other
+    exception is a defect of the plugin.
     """
     causes = (spin_registry.RegistryError, ValueError, OSError)
     return (*causes, TypeError) if options else causes
 
 
 def dataset_errors(subject: str, batches: Iterable[_Batch]) -> Generator[_Batch, None, None]:
-    """Iterates over batches; an error of a record becomes a `DatasetError`."""
+    """Iterates over batches, and converts errors in records to a `DatasetError`."""
     with as_user_error(DatasetError, subject, ValueError, OSError):
         yield from batches
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Returns "; did you mean 'x'?" where an allowed name is close to `name`, else nothing."""
+    """Returns "; did you mean 'x'?" if an allowed name is close to `name`, otherwise ""."""
     matches = difflib.get_close_matches(name, list(allowed), n=1)
     return f"; did you mean {matches[0]!r}?" if matches else ""

@@ -1,5 +1,6 @@
 """A model of every sort of variable, and datasets of every sort of trouble."""
 
+import dataclasses
 import os
 
 import jax.numpy as jnp
@@ -7,11 +8,41 @@ import numpy as np
 from flax import linen, nnx
 
 import spin_registry as sr
-from sphere_transforms import EquiangularGrid
+from sphere_transforms import EquiangularGrid, RingGrid
 from spin_data import ArraySource, Dataset
 
 SIZES = {"train": 70, "validation": 20, "test": 30}
 NUM_CLASSES = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class ShiftedGrid(RingGrid):
+    """An equiangular grid whose first longitude is half a step from zero."""
+
+    size: int
+
+    @property
+    def shape(self):
+        return self.size, self.size
+
+    @property
+    def band_limit(self):
+        return self.size // 2
+
+    @property
+    def colatitudes(self):
+        return EquiangularGrid(self.size).colatitudes
+
+    @property
+    def quadrature_weights(self):
+        return EquiangularGrid(self.size).quadrature_weights
+
+    @property
+    def longitude_offset(self):
+        return np.pi / self.size
+
+    def coarser(self):
+        return ShiftedGrid(self.size // 2)
 
 
 class TinyNet(nnx.Module):
@@ -42,7 +73,7 @@ def load(*, kind, resolution=8):
     """Classes that differ in brightness and in its slope from pole to pole."""
     if kind == "not_downloaded":
         raise FileNotFoundError("no archive\nhere: set TINY_SPHERES_DIR to where it is")
-    grid = EquiangularGrid(resolution)
+    grid = ShiftedGrid(resolution) if kind == "own_grid" else EquiangularGrid(resolution)
     channels = {0: 1, 1: 2} if kind == "spins" else {0: 1}
     num_classes = 3 if kind == "three_classes" else NUM_CLASSES
     output = sr.FieldSpec(grid) if kind == "dense" else sr.ClassSpec(num_classes)

@@ -2,7 +2,17 @@
 
 import spin_registry as sr
 
-_KINDS = ("bytes", "spins", "dark", "three_classes", "dense", "no_test", "not_downloaded", "nan")
+_KINDS = (
+    "bytes",
+    "spins",
+    "dark",
+    "three_classes",
+    "dense",
+    "no_test",
+    "not_downloaded",
+    "nan",
+    "own_grid",
+)
 
 
 @sr.hookimpl
@@ -19,3 +29,8 @@ def register_datasets():
         sr.DatasetEntry(f"tiny_spheres/{kind}", "tiny_spheres:load", options={"kind": kind})
         for kind in _KINDS
     ]
+
+
+@sr.hookimpl
+def register_grids():
+    return [sr.GridEntry("ShiftedGrid", "tiny_spheres:ShiftedGrid")]

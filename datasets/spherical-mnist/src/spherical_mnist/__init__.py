@@ -1,6 +1,6 @@
-"""MNIST on the sphere: digits or their gradients, around the south pole or turned at random.
+"""MNIST on the sphere: digits or their gradients, around the south pole or randomly rotated.
 
-Names load on first use, so that listing plugins imports neither tfds nor JAX.
+Names load on first use. Listing plugins therefore imports neither tfds nor JAX.
 """
 
 import importlib

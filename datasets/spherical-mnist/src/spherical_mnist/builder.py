@@ -1,8 +1,8 @@
-"""The tfds builder of spherical MNIST, which needs no TensorFlow.
+"""The tfds builder of spherical MNIST, which does not need TensorFlow.
 
-The projection is that of `spin_data.project_as_published`, or of `project_images`, which is truer
-to the images. The first 50,000 training images are the training split, the other 10,000 the
-validation split (the published code takes the first 10,000 for it).
+Images are projected by `spin_data.project_as_published`, or by `spin_data.project_images`, which is
+more faithful to the images. The first 50,000 training images are the training split, and the other
+10,000 are the validation split. (The published code uses the first 10,000 for validation.)
 """
 
 import dataclasses
@@ -23,21 +23,25 @@ from spin_data import encode_complex, project_as_published, project_gradients, p
 __all__ = ["LARGEST_GRADIENT", "SphericalMnist", "SphericalMnistConfig"]
 
 LARGEST_GRADIENT = 2 * math.hypot(0.5, 0.5) * 28 / 3
-"""No gradient of a picture in [0, 1] is longer, in radian^-1: a central difference is at most 1/2 a
-pixel, of which 28 make 3 units of the plane, and the sphere's is at most twice the plane's."""
+"""The largest possible length of a gradient, in radian^-1, for images in [0, 1].
 
-_SEED = 20201206  # of the rotations: they are part of the dataset
-_CHUNK = 2_000  # examples that a thread projects at a time: 8 MB of bytes at 64 x 64
+Along each axis, a central difference is at most 1/2 per pixel, and 28 pixels are 3 units of the
+plane. A gradient on the sphere is at most twice as long as that on the plane.
+"""
+
+_SEED = 20201206  # of the rotations, which are part of the dataset
+_CHUNK = 2_000  # examples that a thread projects at a time, 8 MB at 64 x 64
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class SphericalMnistConfig(tfds.core.BuilderConfig):
-    """One form of the dataset.
+    """A variant of the dataset.
 
     Attributes:
-        images_per_rotation: how many consecutive images share a rotation; 0: none is rotated.
-        bilinear: interpolated bilinearly, not as published.
-        gradient: the image's gradient, a field of spin 1, instead of its values.
+        images_per_rotation: the number of consecutive images with the same rotation; 0 for no
+            rotations.
+        bilinear: whether to interpolate bilinearly, instead of as published.
+        gradient: whether to store the image's gradient, a field of spin 1, instead of its values.
     """
 
     images_per_rotation: int = 0
@@ -48,18 +52,21 @@ class SphericalMnistConfig(tfds.core.BuilderConfig):
 class SphericalMnist(tfds.core.GeneratorBasedBuilder):
     """MNIST projected onto the lower hemisphere of a 64x64 equiangular grid.
 
-    Records stand in the order of MNIST's files.
+    Records are in the order of MNIST's files.
 
     Args:
-        mnist_dir: a folder with MNIST's four IDX files; None: SPIN_MNIST_DIR, or download.
-        **kwargs: tfds's own: `config` (a name below), `data_dir`, `version`.
+        mnist_dir: a folder with the four IDX files of MNIST. None uses the environment variable
+            SPIN_MNIST_DIR, or downloads the files if it is not set.
+        **kwargs: arguments of `tfds.core.GeneratorBasedBuilder`: `config` (a name in
+            `BUILDER_CONFIGS`), `data_dir`, `version`.
     """
 
     VERSION = tfds.core.Version("2.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {
-        "2.0.0": "Drawn as the published data were; what 'canonical', 'rotated' and "
-        "'rotated_per_500' were before has 'bilinear_' before its name; vectors are as they were. "
-        "A run begun on an earlier version would go on with other digits: give it a new workdir.",
+        "2.0.0": "Projected in the same way as the published data. The previous 'canonical', "
+        "'rotated' and 'rotated_per_500' are now 'bilinear_canonical', 'bilinear_rotated' and "
+        "'bilinear_rotated_per_500'. The variants 'vector_*' have not changed. A training run on "
+        "an earlier version cannot be resumed: start it again in a new workdir.",
         "1.1.0": "The same images, stored as byte strings: built and read several times faster.",
         "1.0.0": "Initial release.",
     }
@@ -67,13 +74,13 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
         SphericalMnistConfig(name="canonical", description="Around the south pole."),
         SphericalMnistConfig(
             name="rotated",
-            description="Each turned by a random rotation of its own.",
+            description="Each image with its own random rotation.",
             images_per_rotation=1,
         ),
         SphericalMnistConfig(
             name="rotated_per_500",
-            description="Each 500 turned by one random rotation, as in the published data: 120 "
-            "poses in training and validation, 20 in testing.",
+            description="Each 500 images with one random rotation, as in the published data: 120 "
+            "rotations in training and validation, 20 in testing.",
             images_per_rotation=500,
         ),
         SphericalMnistConfig(
@@ -83,13 +90,13 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
         ),
         SphericalMnistConfig(
             name="bilinear_rotated",
-            description="Interpolated bilinearly, each turned by a random rotation of its own.",
+            description="Interpolated bilinearly, each image with its own random rotation.",
             images_per_rotation=1,
             bilinear=True,
         ),
         SphericalMnistConfig(
             name="bilinear_rotated_per_500",
-            description="Interpolated bilinearly, each 500 turned by one random rotation.",
+            description="Interpolated bilinearly, each 500 images with one random rotation.",
             images_per_rotation=500,
             bilinear=True,
         ),
@@ -100,7 +107,7 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
         ),
         SphericalMnistConfig(
             name="vector_rotated",
-            description="Gradients, a field of spin 1, each turned by a random rotation.",
+            description="Gradients, a field of spin 1, each image with its own random rotation.",
             images_per_rotation=1,
             gradient=True,
         ),
@@ -115,13 +122,13 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
 
     @property
     def spin(self) -> int:
-        """The spin weight of the fields."""
+        """The spin weight of the fields: 1 for gradients, otherwise 0."""
         return 1 if self.builder_config.gradient else 0
 
     def _info(self) -> tfds.core.DatasetInfo:
         shape = (*self.GRID.shape, 1, 2) if self.spin else (*self.GRID.shape, 1)
         dtype = np.int8 if self.spin else np.uint8
-        # Without an encoding tfds stores a list of integers, several times slower to write.
+        # Without an encoding, tfds stores a list of integers, several times slower to write.
         field = tfds.features.Tensor(shape=shape, dtype=dtype, encoding="bytes")
         return self.dataset_info_from_configs(
             description="MNIST's handwritten digits on the sphere, as bytes.",
@@ -150,7 +157,7 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
         }
 
     def _angles(self, split_index: int, count: int) -> np.ndarray | None:
-        """ZYZ angles (3, count), the same for vectors as for values; None if nothing is rotated."""
+        """Returns ZYZ angles (3, count), equal for values and gradients; None for no rotations."""
         together = self.builder_config.images_per_rotation
         if not together:
             return None
@@ -182,7 +189,7 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
 
 
 def _in_threads(function: Callable[[slice], np.ndarray], count: int) -> Iterator[np.ndarray]:
-    """Applies a function to ranges of examples; a few are in memory at a time, in their order."""
+    """Applies a function to ranges of examples and yields results in order, a few at a time."""
     chunks = (slice(i, min(i + _CHUNK, count)) for i in range(0, count, _CHUNK))
     threads = max(1, min(4, os.cpu_count() or 1))
     with ThreadPoolExecutor(threads) as pool:

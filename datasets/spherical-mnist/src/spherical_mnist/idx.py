@@ -1,7 +1,7 @@
-"""Reader of IDX files, the format of MNIST.
+"""Reads IDX files, the format of MNIST.
 
-Two zero bytes, a type code (8 is uint8), the number of dimensions, each dimension as a big-endian
-32-bit integer, then the values (http://yann.lecun.com/exdb/mnist).
+An IDX file consists of two zero bytes, a type code (8 is uint8), the number of dimensions, each
+dimension as a big-endian 32-bit integer, and the values (http://yann.lecun.com/exdb/mnist).
 """
 
 import gzip
@@ -23,16 +23,17 @@ def read_idx(path: Path, *, ndim: int, md5: str | None = None) -> np.ndarray:
     """Reads an IDX file of bytes.
 
     Args:
-        path: the file, plain or, if its name ends with ".gz", compressed.
-        ndim: the number of dimensions it must have: 3 for images, 1 for labels.
-        md5: the checksum of the uncompressed content, if it is known.
+        path: the file; it is decompressed if its name ends in ".gz".
+        ndim: the required number of dimensions, 3 for images and 1 for labels.
+        md5: the required checksum of the uncompressed content; None for no check.
 
     Returns:
-        uint8, read-only.
+        uint8 array with `ndim` axes, read-only.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, is of another kind, or has another checksum.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is damaged, is not an IDX file of bytes with `ndim` dimensions, or has
+            another checksum.
     """
     content = path.read_bytes()
     if path.suffix == ".gz":
@@ -44,8 +45,8 @@ def read_idx(path: Path, *, ndim: int, md5: str | None = None) -> np.ndarray:
     magic, expected = content[:4].hex(), bytes([0, 0, _UINT8, ndim]).hex()
     if magic != expected:
         raise ValueError(
-            f"{path}: begins with {magic or 'nothing'}, expected {expected}, the mark of an IDX "
-            f"file of bytes in {ndim} dimensions; {_REMEDY}"
+            f"{path}: begins with {magic or 'nothing'}, expected {expected}, the magic number of "
+            f"an IDX file of bytes in {ndim} dimensions; {_REMEDY}"
         )
     shape = None
     if len(content) >= header_size:

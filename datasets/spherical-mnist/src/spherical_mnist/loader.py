@@ -1,4 +1,4 @@
-"""From a tfds builder to a dataset, built where it is not there yet."""
+"""Loads spherical MNIST, and builds it if it does not exist yet."""
 
 import os
 
@@ -16,31 +16,34 @@ def load(
     data_dir: str | os.PathLike[str] | None = None,
     mnist_dir: str | os.PathLike[str] | None = None,
 ) -> Dataset:
-    """Loads spherical MNIST, and builds it on first use, which takes less than a minute.
+    """Loads spherical MNIST. The first use builds it, which takes less than a minute.
 
     Args:
-        config: "canonical", all digits around the south pole; "rotated", each turned by a random
-            rotation of its own; "rotated_per_500", each 500 by one, as in the published data;
-            these with "bilinear_" before their names, interpolated bilinearly, not as published;
-            "vector_canonical" and "vector_rotated", the digits' gradients as fields of spin 1.
-        data_dir: tfds's folder of datasets. None: that of the environment variable TFDS_DATA_DIR,
-            or tfds's default.
-        mnist_dir: a folder with MNIST's four IDX files, needed to build. None: that of the
-            environment variable SPIN_MNIST_DIR, or the files are downloaded.
+        config: the variant of the dataset. "bilinear_" before one of the first three names selects
+            bilinear interpolation, instead of the published one.
+
+            - "canonical": all digits around the south pole, not rotated.
+            - "rotated": each digit with its own random rotation.
+            - "rotated_per_500": each 500 digits with one random rotation, as in the published data.
+            - "vector_canonical", "vector_rotated": the digits' gradients, fields of spin 1.
+        data_dir: folder of tfds datasets. None uses the environment variable TFDS_DATA_DIR, or the
+            default of tfds if it is not set.
+        mnist_dir: folder with the four IDX files of MNIST, only needed to build. None uses the
+            environment variable SPIN_MNIST_DIR, or downloads the files if it is not set.
 
     Returns:
-        50,000, 10,000 and 10,000 examples in "train", "validation" and "test", and ten classes:
-        uint8 (64, 64, 1) of spin 0, or int8 (64, 64, 1, 2) of spin 1: gradients per radian of
-        images in [0, 1], divided by `LARGEST_GRADIENT`. A split is read into memory when its first
-        batch is asked for, where memory is large enough; `place_source(source, "disk")` leaves
-        records in their files.
+        A dataset of ten classes, with 50,000 examples in "train", 10,000 in "validation" and 10,000
+        in "test". Digits are uint8 (64, 64, 1) of spin 0. Gradients are int8 (64, 64, 1, 2) of spin
+        1: gradients per radian of images in [0, 1], divided by `LARGEST_GRADIENT`. If memory is
+        large enough, the first batch of a split reads the whole split into memory;
+        `place_source(source, "disk")` reads each record from its file instead.
 
     Raises:
-        FileNotFoundError: the folder lacks one of MNIST's files.
+        FileNotFoundError: a file of MNIST is missing in the folder.
         ConnectionError: MNIST cannot be downloaded.
         OSError: the dataset cannot be written.
-        ValueError: a file of MNIST's, or of the built dataset, is not what it should be; or there
-            is no such configuration.
+        ValueError: the configuration is unknown, or a file of MNIST or of the built dataset is
+            damaged.
     """
     if config not in SphericalMnist.builder_configs:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Where MNIST comes from: a folder that the user names, or the network."""
+"""Reads the files of MNIST from a given folder, or downloads them."""
 
 import os
 import shutil
@@ -21,14 +21,14 @@ MD5: Mapping[str, str] = {
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
-"""The four files and the checksums of their uncompressed content."""
+"""The names of the four files, with the checksums of their uncompressed content."""
 
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 )
 
-_TIMEOUT = 30  # seconds without an answer
+_TIMEOUT = 30  # seconds without a response
 
 
 def read_mnist(
@@ -41,19 +41,20 @@ def read_mnist(
     """Reads MNIST from a folder, or downloads it.
 
     Args:
-        mnist_dir: a folder with the four IDX files, plain or gzipped. None: that of the environment
-            variable SPIN_MNIST_DIR, and where it is unset, the files are downloaded.
-        download_dir: where downloaded files are kept.
-        md5: the files' names and checksums.
+        mnist_dir: folder with the four IDX files, plain or gzipped. None uses the environment
+            variable SPIN_MNIST_DIR, or downloads the files if it is not set.
+        download_dir: folder for downloaded files.
+        md5: the names and checksums of the files.
         mirrors: addresses to download from, tried in this order.
 
     Returns:
-        "train" and "test", each uint8 images (example, 28, 28) and labels (example,).
+        Mapping with "train" and "test", each a pair of uint8 images (example, 28, 28) and uint8
+        labels (example,).
 
     Raises:
-        FileNotFoundError: the folder lacks a file.
+        FileNotFoundError: a file is missing in the folder.
         ConnectionError: a file cannot be downloaded.
-        ValueError: a file is not what it should be.
+        ValueError: a file is damaged or has another checksum.
     """
     folder = mnist_dir or os.environ.get("SPIN_MNIST_DIR")
     if folder:
@@ -96,7 +97,7 @@ def _find(folder: Path, name: str) -> Path:
         if path.is_file():
             return path
     raise FileNotFoundError(
-        f"{folder}: neither {name} nor {name}.gz is there; set SPIN_MNIST_DIR or mnist_dir to a "
+        f"{folder}: neither {name} nor {name}.gz exists; set SPIN_MNIST_DIR or mnist_dir to a "
         "folder with the four IDX files of MNIST"
     )
 
@@ -115,7 +116,7 @@ def _download(name: str, md5: str, folder: Path, mirrors: Sequence[str]) -> Path
             ):
                 with partial.open("wb") as file:
                     shutil.copyfileobj(response, file)
-                _read(name, partial, md5)  # a damaged download does not take the file's place
+                _read(name, partial, md5)  # a damaged download is discarded
             return path
         except (OSError, HTTPException, ValueError) as error:
             failures.append(f"{mirror}: {error}")

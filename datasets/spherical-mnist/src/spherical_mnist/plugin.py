@@ -1,14 +1,14 @@
-"""Registers spherical MNIST; imports nothing but the registry."""
+"""Registers spherical MNIST; imports only the registry."""
 
 import spin_registry as sr
 
 _SUMMARIES = {
     "canonical": "MNIST projected as published, around the south pole",
     "rotated": "MNIST projected as published, each image randomly rotated",
-    "rotated_per_500": "MNIST projected as published, each 500 with one random rotation",
+    "rotated_per_500": "MNIST projected as published, one random rotation per 500 images",
     "bilinear_canonical": "MNIST projected bilinearly, around the south pole",
     "bilinear_rotated": "MNIST projected bilinearly, each image randomly rotated",
-    "bilinear_rotated_per_500": "MNIST projected bilinearly, each 500 with one random rotation",
+    "bilinear_rotated_per_500": "MNIST projected bilinearly, one random rotation per 500 images",
     "vector_canonical": "gradients of bilinear_canonical, a field of spin 1",
     "vector_rotated": "gradients of bilinear_rotated, a field of spin 1",
 }
@@ -16,7 +16,7 @@ _SUMMARIES = {
 
 @sr.hookimpl
 def register_datasets() -> list[sr.DatasetEntry]:
-    """The digits and their gradients, around the south pole and turned at random."""
+    """Returns the digits and their gradients, around the south pole or randomly rotated."""
     return [
         sr.DatasetEntry(
             f"spherical_mnist/{config}",

@@ -127,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--output", type=Path, help="a .png, .pdf or .svg; named after the dataset")
     show.add_argument("--split", default="train")
     show.add_argument("--count", type=int, default=6)
-    show.add_argument("--seed", type=int, default=0, help="selects the samples")
+    show.add_argument("--seed", type=int, default=0, help="random seed that selects the samples")
     for command in (build, show):
         command.add_argument("name", metavar="NAME", help="a registered name; see `spin-data list`")
         command.add_argument(

@@ -6,13 +6,13 @@ mapping of fields like the input for a dense task.
 
 The dtype of a field defines its values:
 
-- uint8, for spin 0: **real values in [0, 1], times 255**.
+- uint8, only for spin 0: **real values in [0, 1], times 255**.
 - int8 with a last axis of (real, imaginary): complex values whose components are in [-1, 1], times
   127.
-- float, for spin 0, and complex: the values themselves.
+- float, only for spin 0, or complex: the values themselves.
 
-Bytes are sent to the device as bytes, which takes a quarter of the traffic. The training step
-decodes them there with `decode_fields`.
+uint8 and int8 fields are sent to the device as bytes, which takes a quarter of the traffic of
+decoded values. There they are decoded with `decode_fields`.
 
 A source that can read many records at once also has a method `read_batch(indices)`, as
 `ArraySource` does.

@@ -36,32 +36,32 @@ def equivariance_error(
     Returns:
       Shape (batch,): the relative error of each input.
     """
-    turned, straight, angles = _rotated_pairs(grid, coefficients, key)
+    rotated, original, angles = _rotated_pairs(grid, coefficients, key)
     output_grid = grid if output_grid is None else output_grid
-    return field_difference(function(turned), function(straight), output_grid, angles)
+    return field_difference(function(rotated), function(original), output_grid, angles)
 
 
 def field_difference(
-    turned: Mapping[int, jax.Array],
-    straight: Mapping[int, jax.Array],
+    rotated: Mapping[int, jax.Array],
+    original: Mapping[int, jax.Array],
     grid: st.Grid,
     angles: st.EulerAngles,
 ) -> jax.Array:
     """Computes how far one field is from the rotation of another, below the grid's band limit.
 
     Args:
-      turned: mapping from spin to (batch, lat, long, channel). It should equal `straight`, rotated.
-      straight: the field that is not rotated, a mapping of the same form.
+      rotated: mapping from spin to (batch, lat, long, channel). It should equal `original`, rotated.
+      original: the field that is not rotated, a mapping of the same form.
       grid: grid of both fields.
       angles: ZYZ Euler angles of the rotation, each a number or an array of shape (batch,).
 
     Returns:
-      Shape (batch,): || c(turned) - D c(straight) || / || c(straight) ||, in the L2 norm over all
+      Shape (batch,): || c(rotated) - D c(original) || / || c(original) ||, in the L2 norm over all
       spins.
     """
-    transform = st.SpinTransform(grid, tuple(straight))
-    expected = st.rotate_coefficients(transform.forward(straight), angles)
-    found = transform.forward(turned)
+    transform = st.SpinTransform(grid, tuple(original))
+    expected = st.rotate_coefficients(transform.forward(original), angles)
+    found = transform.forward(rotated)
     error = sum(_sum_of_squares(found[spin] - expected[spin]) for spin in expected)
     size = sum(_sum_of_squares(values) for values in expected.values())
     return jnp.sqrt(error / size)
@@ -91,8 +91,8 @@ def invariance_error(
       Scalar: the root mean square of f(R x) - f(x), divided by the standard deviation of f(x) over
       the inputs (root mean square over the n components).
     """
-    turned, straight, _ = _rotated_pairs(grid, coefficients, key)
-    after, before = function(turned), function(straight)
+    rotated, original, _ = _rotated_pairs(grid, coefficients, key)
+    after, before = function(rotated), function(original)
     spread = jnp.sqrt(jnp.mean(jnp.var(before, axis=0)))
     return jnp.sqrt(jnp.mean((after - before) ** 2)) / spread
 
@@ -103,9 +103,9 @@ def _rotated_pairs(
     transform = st.SpinTransform(grid, tuple(coefficients))
     (count,) = {len(values) for values in coefficients.values()}
     angles = st.random_euler_angles(key, (count,))
-    turned = transform.inverse(st.rotate_coefficients(coefficients, angles))
-    straight = transform.inverse(coefficients)
-    return _with_real_scalars(turned), _with_real_scalars(straight), angles
+    rotated = transform.inverse(st.rotate_coefficients(coefficients, angles))
+    original = transform.inverse(coefficients)
+    return _with_real_scalars(rotated), _with_real_scalars(original), angles
 
 
 def _with_real_scalars(field: Mapping[int, jax.Array]) -> dict[int, jax.Array]:

@@ -125,8 +125,8 @@ def fill_weights(model: nnx.Module, weights: Weights) -> None:
     Raises:
       ValueError: names or shapes differ; the model is left unchanged.
     """
-    filled, strange, reshaped = replaced_weights(_trees(model), weights)
-    if left := strange + reshaped:
+    filled, unmatched, mismatched = replaced_weights(_trees(model), weights)
+    if left := unmatched + mismatched:
         raise ValueError(
             f"the weights do not fit this model: {', '.join(left[:3])}"
             f"{' and others' if len(left) > 3 else ''}; create the model with the options that "
@@ -157,20 +157,20 @@ def replaced_weights(
         (26,)".
     """
     own = _flat(trees)
-    strange = [f"{name} is not in the model" for name in weights.arrays if name not in own]
-    reshaped = []
+    unmatched = [f"{name} is not in the model" for name in weights.arrays if name not in own]
+    mismatched = []
     new = {}
     for name, leaf in own.items():
         array = weights.arrays.get(name)
         if array is None:
-            strange.append(f"{name} is not in the file")
+            unmatched.append(f"{name} is not in the file")
         elif array.shape != leaf.shape:
-            reshaped.append(f"{name} has shape {tuple(leaf.shape)}, the file's {array.shape}")
+            mismatched.append(f"{name} has shape {tuple(leaf.shape)}, the file's {array.shape}")
         elif np.iscomplexobj(array) and not jnp.iscomplexobj(leaf):
-            strange.append(f"{name} is real, the file's complex")
+            unmatched.append(f"{name} is real, the file's complex")
         else:
             new[name] = jnp.asarray(array, leaf.dtype)
-    return _with_leaves(trees, new), tuple(strange), tuple(reshaped)
+    return _with_leaves(trees, new), tuple(unmatched), tuple(mismatched)
 
 
 def _trees(model: nnx.Module) -> dict[str, PyTree]:

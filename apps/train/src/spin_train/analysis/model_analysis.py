@@ -1,4 +1,4 @@
-"""What the report says of a trained classifier: its mistakes, and the effect of rotations."""
+"""Analyzes a trained classifier for the report: its mistakes, and the effect of rotations."""
 
 import dataclasses
 
@@ -23,12 +23,12 @@ class ModelAnalysis:
     """Measurements of a trained model.
 
     Attributes:
-      split: the split that they were made on.
-      names: of the classes.
+      split: name of the split that was used.
+      names: names of the classes.
       confusion: counts, (true class, predicted class).
-      largest_losses: the examples of the largest losses.
+      largest_losses: the examples with the largest losses.
       rotations: the effect of rotations.
-      grid: of the inputs.
+      grid: the grid of the inputs.
     """
 
     split: str
@@ -46,9 +46,9 @@ def analyze_model(
 
     Args:
       model: a classifier.
-      source: examples to analyze it with.
-      split: their split's name.
-      examples: how many of them are rotated; for the mistakes, up to 10,000 are predicted.
+      source: the examples to use.
+      split: name of the split that contains them.
+      examples: number of examples to rotate. Mistakes are counted on up to 10,000 examples.
     """
     predictions = predict_split(model, source, _MOST_PREDICTIONS)
     num_classes = model.num_classes

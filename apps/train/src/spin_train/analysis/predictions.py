@@ -1,4 +1,4 @@
-"""A classifier's predictions for a split, and the examples of the largest losses."""
+"""A classifier's predictions for a split, and the examples with the largest losses."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Predictions:
     """Predictions for some or all of a split's examples.
 
     Attributes:
-      indices: of the examples in the split, (n,).
-      labels: their classes, (n,).
-      probabilities: of each class, (n, num_classes).
+      indices: indices of the examples in the split, (n,).
+      labels: true classes of the examples, (n,).
+      probabilities: predicted probability of each class, (n, num_classes).
     """
 
     indices: np.ndarray
@@ -39,14 +39,14 @@ class Predictions:
 
 @dataclasses.dataclass(frozen=True)
 class LargeLossExample:
-    """An example of large loss.
+    """An example with a large loss.
 
     Attributes:
-      index: in the split.
-      label: its class.
-      predicted: the most probable class.
-      probability: of the predicted class.
-      field: the example, spin to (lat, long, channel).
+      index: index of the example in the split.
+      label: the true class.
+      predicted: the predicted class, which is the most probable one.
+      probability: probability of the predicted class.
+      field: the example, as a dict from spin to array (lat, long, channel).
     """
 
     index: int
@@ -64,14 +64,14 @@ def predict_split(
     Args:
       model: a classifier.
       source: the split.
-      most: largest number of examples; of a larger split they are taken evenly spread.
+      most: largest number of examples. From a larger split, evenly spaced examples are taken.
     """
     count = min(most, len(source))
     indices = np.arange(count) * len(source) // count
     labels, probabilities = [], []
     for start in range(0, count, BATCH_SIZE):
         chosen = indices[start : start + BATCH_SIZE]
-        # The last batch is filled up with its last example: one shape is compiled.
+        # The last batch is padded with its last example, so that one shape is compiled.
         filled = np.concatenate([chosen, np.repeat(chosen[-1:], BATCH_SIZE - len(chosen))])
         field, true_labels = spin_data.read_fields(source, filled)
         probabilities.append(np.asarray(jax.nn.softmax(model.logits(field)))[: len(chosen)])
@@ -82,7 +82,7 @@ def predict_split(
 
 
 def confusion_matrix(predictions: Predictions, num_classes: int) -> np.ndarray:
-    """Returns how many examples of class i (row) were predicted as class j (column)."""
+    """Returns the number of examples of class i (row) that were predicted as j (column)."""
     matrix = np.zeros((num_classes, num_classes), int)
     np.add.at(matrix, (predictions.labels, predictions.predicted), 1)
     return matrix
@@ -91,7 +91,7 @@ def confusion_matrix(predictions: Predictions, num_classes: int) -> np.ndarray:
 def largest_losses(
     predictions: Predictions, source: spin_data.RandomAccessSource, count: int
 ) -> list[LargeLossExample]:
-    """Returns the examples of the largest losses, the largest first."""
+    """Returns the examples with the largest losses, the largest first."""
     found = []
     for place in np.argsort(-predictions.losses, kind="stable")[:count]:
         fields, _ = spin_data.read_fields(source, predictions.indices[place : place + 1])

@@ -1,4 +1,4 @@
-"""The effect of rotations of the input on a trained model: in numbers, and in pictures."""
+"""Measures the effect of rotations of the input on a trained model, and collects pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import spin_layers as sl
 from spin_train.model.trained import BATCH_SIZE, TrainedModel
 
 DEGREES = (0, 15, 30, 45, 60, 75, 90, 105, 120, 135, 150, 165, 180)
-SHOWN_DEGREES = 60  # of the pictures' rotation, about the direction of the example
+SHOWN_DEGREES = 60  # angle of the rotation in the pictures, about the brightest direction
 
 _LAYER_EXAMPLES = BATCH_SIZE
 
@@ -26,13 +26,13 @@ class FeatureMap:
     """One channel of one layer's output, for an input and for the rotated input.
 
     Attributes:
-      layer: its name, "input" for the input itself.
+      layer: name of the layer; "input" for the input itself.
       spin: spin weight.
-      channel: its number: of those of this spin, the one that varies most.
-      grid: what the maps are sampled on.
-      center: colatitude and longitude, in radians, of the axis of the rotation.
-      before: (lat, long), for the input.
-      after: (lat, long), for the rotated input.
+      channel: number of the channel. It is the channel of this spin that varies most.
+      grid: the grid of the maps.
+      center: colatitude and longitude of the rotation axis, in radians.
+      before: map for the input, (lat, long).
+      after: map for the rotated input, (lat, long).
     """
 
     layer: str
@@ -46,16 +46,17 @@ class FeatureMap:
 
 @dataclasses.dataclass(frozen=True)
 class Rotations:
-    """What was measured.
+    """The measured effect of rotations.
 
     Attributes:
-      examples: how many of the split were rotated.
-      layer_examples: how many of them `layer_errors` are over.
-      accuracy: by the rotation's angle in degrees.
-      layer_errors: by layer, the median over examples of the relative equivariance error.
-      invariance_error: of the outputs: root mean square of the change under a random rotation,
-        relative to the outputs' standard deviation over the examples.
-      feature_maps: of one example.
+      examples: number of examples that were rotated.
+      layer_examples: number of examples that were used for `layer_errors`.
+      accuracy: accuracy by the angle of the rotation, in degrees.
+      layer_errors: relative equivariance error by layer, the median over the examples.
+      invariance_error: root mean square of the outputs' change under a random rotation, divided by
+        the outputs' standard deviation over the examples. None if it was not measured, or the
+        outputs do not vary.
+      feature_maps: feature maps of one example.
       remarks: what could not be measured, and why.
     """
 
@@ -76,16 +77,16 @@ def measure_rotations(
 ) -> Rotations:
     """Rotates a split's first examples, and measures how the model's features and outputs change.
 
-    Inputs are rotated by their coefficients below the grid's band limit, which is exact. Degrees
-    above are left out of every figure, at angle 0 as well. Layers are compared by
-    their coefficients: || c(f(R x)) - D c(f(x)) || / || c(f(x)) ||, in the L2 norm over all spins
-    and channels, for one random rotation of each example.
+    Inputs are rotated exactly, through their coefficients below the grid's band limit. Higher
+    degrees are removed from all inputs, also at angle 0. The error of a layer f is computed from
+    the coefficients c of its output: || c(f(R x)) - D c(f(x)) || / || c(f(x)) ||, in the L2 norm
+    over all spins and channels, with one random rotation for each example.
 
     Args:
       model: a classifier.
       source: the split.
-      examples: how many; up to 32 of them serve to measure the layers.
-      seed: of the rotations.
+      examples: number of examples. Layers are measured on up to 32 of them.
+      seed: seed of the random rotations.
     """
     spins = model.input.spins
     try:
@@ -126,7 +127,7 @@ def measure_rotations(
         errors, unmeasured = _layer_errors(model, rotator, *chosen)
         maps = _feature_maps(model, rotator, chosen[0])
     except Exception as error:
-        # The method is a plugin's, and may do anything: what was measured before is not lost.
+        # A plugin's method may raise anything; earlier measurements are kept.
         remark = f"the model's method `features` failed ({type(error).__name__}: {error})"
         return Rotations(count, 0, accuracy, {}, invariance, [], (remark,))
     return Rotations(count, layers, accuracy, errors, invariance, maps, unmeasured)
@@ -140,7 +141,7 @@ class _Rotator:
     is_real: Mapping[int, bool]
 
     def by(self, coefficients: st.Coefficients, angles: Any | None) -> dict[int, jax.Array]:
-        """The input rotated by Euler angles; None does not rotate it."""
+        """Returns the input rotated by Euler angles, or not rotated if they are None."""
         if angles is not None:
             coefficients = st.rotate_coefficients(coefficients, angles)
         field = self.transform.inverse(coefficients)
@@ -149,7 +150,7 @@ class _Rotator:
     def about(
         self, coefficients: st.Coefficients, axes: np.ndarray, angle: np.ndarray
     ) -> dict[int, jax.Array]:
-        """The input rotated by an angle about axes (longitude, colatitude), (batch, 2)."""
+        """Returns the input rotated about axes (batch, 2), given as (longitude, colatitude)."""
         longitude, colatitude = axes[:, 0], axes[:, 1]
         upright = st.rotate_coefficients(coefficients, (0.0 * angle, -colatitude, -longitude))
         return self.by(upright, (longitude, colatitude, angle))
@@ -161,7 +162,7 @@ def _random_axes(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def _in_batches(function: Any, *arrays: Any) -> np.ndarray:
-    """Applies a function to batches of one size, and puts the results together."""
+    """Applies a function to batches of one size, and concatenates the results."""
     count = len(jax.tree.leaves(arrays)[0])
     results = []
     for start in range(0, count, BATCH_SIZE):
@@ -190,7 +191,7 @@ def _layer_errors(
 def _feature_maps(
     model: TrainedModel, rotator: _Rotator, coefficients: st.Coefficients
 ) -> list[FeatureMap]:
-    """Of the first example: the input, and of the first, middle and last layer each spin."""
+    """Returns maps of the first example: its input, and the first, middle and last layer."""
     unrotated = rotator.by(coefficients, None)
     spin = min(unrotated, key=abs)
     size = np.abs(np.asarray(unrotated[spin])[0]).mean(-1)

@@ -1,1 +1,1 @@
-"""The commands, each a module with `main(argv)`, and what their words mean."""
+"""The commands. Each is a module with a function `main(argv)`."""

@@ -1,4 +1,4 @@
-"""What the commands have in common: errors of the user's are one line, and exit code 2."""
+"""Code that the commands share. A user error prints one line and gives exit code 2."""
 
 import argparse
 import sys
@@ -9,13 +9,13 @@ from spin_train.errors import ConfigurationError, UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that raises: the caller decides how an error is shown."""
+    """An argument parser that raises errors, so that the caller decides how to show them."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises instead of leaving.
+        """Raises an error instead of ending the process.
 
         Raises:
-          ConfigurationError: with the message.
+          ConfigurationError: always, with the message.
         """
         raise ConfigurationError(f"{message} (see --help)")
 
@@ -26,7 +26,7 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
         "--checkpoint",
         choices=("last", "best"),
         default="last",
-        help="the newest, or the best on the validation split (default: last)",
+        help="the last one, or the best on the validation split (default: last)",
     )
 
 
@@ -35,15 +35,15 @@ def run_command(
     action: Callable[[argparse.Namespace], None],
     argv: Sequence[str] | None,
 ) -> int:
-    """Parses the words and acts.
+    """Parses the arguments of a command and runs it.
 
     Args:
-      parser: of the words.
-      action: what to do.
-      argv: the words after the command's name; None takes the process's own.
+      parser: the command's parser.
+      action: called with the parsed arguments.
+      argv: the arguments after the command's name; None for those of the process.
 
     Returns:
-      The exit code: 0, or 2 after an error of the user's, which is one line on stderr.
+      The exit code: 0, or 2 after a user error, which is printed to stderr as one line.
     """
     try:
         action(parser.parse_args(argv))

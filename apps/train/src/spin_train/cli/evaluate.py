@@ -1,4 +1,4 @@
-"""The command `spin-evaluate`: metrics and equivariance of a run, on any dataset of its kind."""
+"""The command `spin-evaluate`: metrics and equivariance of a run, on its dataset or another."""
 
 import argparse
 import sys
@@ -10,17 +10,17 @@ from spin_train.cli.arguments import Parser, add_checkpoint, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code."""
+    """Runs the command and returns its exit code."""
     parser = Parser(prog="spin-evaluate", description=__doc__)
     parser.add_argument("--workdir", type=Path, required=True, help="the run's directory")
-    parser.add_argument("--dataset", help="to evaluate on (default: the run's own)")
-    parser.add_argument("--split", default="test", help="of the dataset (default: test)")
+    parser.add_argument("--dataset", help="dataset to evaluate on (default: the run's own)")
+    parser.add_argument("--split", default="test", help="split of the dataset (default: test)")
     add_checkpoint(parser)
     parser.add_argument(
         "--examples",
         type=int,
         default=256,
-        help="to rotate for equivariance; 0: none (default 256)",
+        help="examples to rotate for measuring equivariance; 0: none (default: 256)",
     )
     return run_command(parser, _evaluate, argv)
 
@@ -61,7 +61,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             print(f"{layer:<24} {error:.3e}")
         if rotations.invariance_error is not None:
             print(f"{'outputs':<24} {rotations.invariance_error:.3e}")
-        print("\naccuracy by the rotation's angle in degrees:")
+        print("\naccuracy by rotation angle in degrees:")
         for degrees, accuracy in rotations.accuracy.items():
             print(f"{degrees:<24} {100 * accuracy:.2f}%")
         for remark in rotations.remarks:

@@ -1,4 +1,4 @@
-"""The command `spin-export`: a run's weights as safetensors, for `spin_models.load`."""
+"""The command `spin-export`: writes a run's weights as safetensors, for `spin_models.load`."""
 
 import argparse
 import sys
@@ -9,11 +9,11 @@ from spin_train.cli.arguments import Parser, add_checkpoint, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code."""
+    """Runs the command and returns its exit code."""
     parser = Parser(prog="spin-export", description=__doc__)
     parser.add_argument("--workdir", type=Path, required=True, help="the run's directory")
     parser.add_argument(
-        "--output", type=Path, required=True, help="the file, such as model.safetensors"
+        "--output", type=Path, required=True, help="file to write, such as model.safetensors"
     )
     add_checkpoint(parser)
     return run_command(parser, _export, argv)

@@ -1,4 +1,4 @@
-"""The command `spin-predict`: labels images by a trained model."""
+"""The command `spin-predict`: labels images with a trained model."""
 
 import argparse
 import json
@@ -12,23 +12,23 @@ _SHOWN = 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code."""
+    """Runs the command and returns its exit code."""
     parser = Parser(prog="spin-predict", description=__doc__)
     model = parser.add_mutually_exclusive_group(required=True)
-    model.add_argument("--weights", type=Path, help="a file that spin-export wrote")
+    model.add_argument("--weights", type=Path, help="a file written by spin-export")
     model.add_argument("--workdir", type=Path, help="a run's directory")
     add_checkpoint(parser)
     parser.add_argument(
         "--projection",
         choices=("auto", "image", "panorama"),
         default="auto",
-        help="how images lie on the sphere: flat ones around the south pole, panoramas all around; "
-        "auto: a panorama if twice as wide as high",
+        help="image: flat, placed around the south pole; panorama: equirectangular, covers the "
+        "sphere; auto: a panorama if twice as wide as high",
     )
     parser.add_argument(
-        "--invert", action="store_true", help="dark on bright becomes bright on dark first"
+        "--invert", action="store_true", help="swap dark and bright, for ink on paper"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     return run_command(parser, _predict, argv)
 

@@ -12,18 +12,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command.
 
     Args:
-      argv: the words after the command's name; None takes the process's own.
+      argv: the arguments after the command's name; None for those of the process.
 
     Returns:
-      The exit code: 0; 2 after an error of the user's, which is one line on stderr; 128 and the
-      signal's number after a signal.
+      The exit code: 0 on success, 2 after a user error, which is printed to stderr as one line, and
+      128 plus the signal's number after a signal.
     """
     try:
         command = parse(sys.argv[1:] if argv is None else argv)
         if command.wants_help or command.workdir is None:
             print(help_text(command.config))
             return 0
-        # Not above: `--help` and misspelled keys need no JAX.
+        # Imported here, because `--help` and misspelled keys need no JAX.
         from spin_train.devices.processes import is_first_process, join_processes
         from spin_train.training.interruption import Interrupted
         from spin_train.training.run import train
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"spin-train: {end}", file=sys.stderr)
             return 128 + end.signal
         except KeyboardInterrupt:
-            again = "the same command goes on from the last checkpoint, if there is one"
+            again = "run the same command to continue from the last checkpoint, if there is one"
             print(f"spin-train: interrupted; {again}", file=sys.stderr)
             return 128 + signal.SIGINT
     except UserError as error:
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def fail(error: UserError) -> int:
-    """Shows an error of the user's as one line on stderr, and returns the exit code for it."""
+    """Prints a user error to stderr as one line, and returns its exit code."""
     print(f"spin-train: {error}", file=sys.stderr)
     return 2
 

@@ -1,7 +1,7 @@
-"""The arguments of `spin-train`: what the words of its command line mean.
+"""Parses the command line of `spin-train`.
 
-ml_collections' own flags take `--config.x False` for True and leave `False` as a stray word, so
-the few forms there are (`--config.key value`, `--config.key=value`, `--config.flag`) are read here.
+The flags of ml_collections read `--config.x False` as True and leave the word `False` over. The
+forms `--config.key value`, `--config.key=value` and `--config.flag` are therefore parsed here.
 """
 
 import ast
@@ -34,7 +34,7 @@ _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, 
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """What a command line asks for: a training run, or the help text."""
+    """What a command line requests: a training run or the help text."""
 
     config: ml_collections.ConfigDict
     workdir: Path | None
@@ -43,16 +43,16 @@ class Command:
 
 
 def parse(words: Sequence[str]) -> Command:
-    """Reads a command line.
+    """Parses a command line.
 
     Args:
-      words: the words after the command's name.
+      words: the arguments after the command's name.
 
     Returns:
-      The command, with a complete configuration. `workdir` is None only if help is wanted.
+      The command, with a complete configuration. `workdir` is None only if help is requested.
 
     Raises:
-      ConfigurationError: for an unknown or stray word, an unknown key, or a value of another type.
+      ConfigurationError: if an argument or a key is unknown, or a value has the wrong type.
     """
     overrides, others = _separate(words)
     arguments = _parser().parse_args(others)
@@ -60,7 +60,7 @@ def parse(words: Sequence[str]) -> Command:
     for key, word in overrides:
         set_value(config, key, _value(config, key, word))
     if not arguments.help and arguments.workdir is None:
-        raise ConfigurationError("--workdir DIR is required: where the run is kept (see --help)")
+        raise ConfigurationError("--workdir DIR is required: the folder of the run (see --help)")
     launch = Launch(
         arguments.coordinator,
         arguments.num_processes,
@@ -82,23 +82,23 @@ def help_text(config: ml_collections.ConfigDict) -> str:
         [
             "usage: spin-train --workdir DIR [--config CONFIG] [--config.KEY VALUE ...] [...]",
             "",
-            "Trains a registered model on a registered dataset; `spin-list` shows what there is.",
-            "Running the same command again continues where the last checkpoint was.",
+            "Trains a registered model on a registered dataset; `spin-list` lists them all.",
+            "Run the same command again to continue from the last checkpoint.",
             "",
-            "  --workdir DIR    where checkpoints, metrics, the configuration and the report go",
+            "  --workdir DIR    folder for checkpoints, metrics, the configuration and the report",
             "  --config CONFIG  a preset's name or a Python file that defines get_config()",
             f"                   presets: {', '.join(preset_names())} (default: {DEFAULT_PRESET})",
-            "  --help           this text, with the values of CONFIG",
+            "  --help           prints this text, with the values of CONFIG",
             "",
-            "On several hosts run the command on each. Under Slurm and Open MPI that is all; on",
-            "Kubernetes and TPU pods add --distributed. Elsewhere:",
+            "On several hosts, run the command on each. Slurm and Open MPI 4 need no other option,",
+            "Open MPI 5 needs --coordinator, Kubernetes and TPU pods --distributed. Elsewhere:",
             "",
-            "  --coordinator HOST:PORT    of process 0, the same in all processes",
-            "  --num_processes N          how many there are",
-            "  --process_id I             which one this is, from 0",
+            "  --coordinator HOST:PORT    address of process 0, the same in all processes",
+            "  --num_processes N          number of processes",
+            "  --process_id I             number of this process, from 0",
             "",
-            "Keys, with their types, values and meanings. A model's own options are set as",
-            "--config.model_options.NAME VALUE, those of the datasets as",
+            "Keys, with their types, values and meanings. Set options of the model with",
+            "--config.model_options.NAME VALUE, and options of the datasets with",
             "--config.dataset_options.NAME VALUE.",
             "",
             *rows,
@@ -123,7 +123,7 @@ def _parser() -> Parser:
 
 
 def _separate(words: Sequence[str]) -> tuple[list[tuple[str, str | None]], list[str]]:
-    """Splits overrides (key, word; None where a key stands alone) from everything else."""
+    """Separates the overrides, (key, word or None without a value), from all other words."""
     overrides: list[tuple[str, str | None]] = []
     others: list[str] = []
     remaining = list(words)
@@ -145,7 +145,7 @@ def _separate(words: Sequence[str]) -> tuple[list[tuple[str, str | None]], list[
 
 
 def _value(config: ml_collections.ConfigDict, key: str, word: str | None) -> Any:
-    """Reads a word as the type that `key` has in `config`."""
+    """Parses a word as the type of `key` in `config`."""
     outer, _, inner = key.partition(".")
     if outer in OPEN_KEYS and inner:
         return True if word is None else _literal(word)
@@ -171,7 +171,7 @@ def _value(config: ml_collections.ConfigDict, key: str, word: str | None) -> Any
 
 
 def _literal(word: str) -> Any:
-    """Reads an option's value as a Python literal, and as text where it is none."""
+    """Parses an option's value as a Python literal; any other word is a string."""
     if word.lower() in ("true", "false"):
         return word.lower() == "true"
     try:

@@ -1,1 +1,1 @@
-"""The presets: every module here offers `get_config()` and is found by its name."""
+"""The presets. Each module defines `get_config()`; its name is the name of the preset."""

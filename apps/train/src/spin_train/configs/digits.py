@@ -1,4 +1,4 @@
-"""Small and offline: scikit-learn's digits on the sphere, minutes on a laptop."""
+"""A small offline preset: scikit-learn's digits on the sphere, minutes on a laptop."""
 
 import ml_collections
 

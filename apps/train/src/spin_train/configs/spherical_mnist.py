@@ -1,4 +1,4 @@
-"""The published result: spherical MNIST, trained on all 60,000 images and tested at the end."""
+"""The published training: all 60,000 images of spherical MNIST, with a test at the end."""
 
 import ml_collections
 

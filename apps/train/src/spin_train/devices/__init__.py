@@ -1,1 +1,1 @@
-"""Processes, meshes of devices, and what happens to a batch on the device."""
+"""Processes, device meshes, and the preparation of batches on the device."""

@@ -1,4 +1,4 @@
-"""Preparation of a batch on the device, before the model sees it: the one place of decoding."""
+"""Prepares batches on the device, before the model gets them. All decoding happens here."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,25 +18,24 @@ class DevicePipeline:
     """Prepares batches. Its arrays are arguments of the compiled step, not constants inside it.
 
     Attributes:
-      records: all training records, {"input": ..., "label": ...}, where they are held on the
-        device: a batch is then no more than "index" (batch,). None where batches hold their
-        records.
-      transform: of the input's grid and spins, to apply a batch's "rotation" (batch, 3). None where
-        nothing is rotated.
+      records: all training records, {"input": ..., "label": ...}, if they are held on the device.
+        A batch then contains their indices, "index" (batch,). None if batches contain records.
+      transform: transform for the input's grid and spins, which applies a batch's "rotation"
+        (batch, 3). None if nothing is rotated.
     """
 
     records: Any = None
     transform: SpinTransform | None = None
 
     def __call__(self, batch: Batch) -> tuple[dict[int, jax.Array], Batch]:
-        """Looks records up, decodes bytes, and rotates.
+        """Looks up records, decodes bytes, and rotates fields.
 
         Args:
-          batch: global arrays, traced.
+          batch: traced global arrays.
 
         Returns:
-          The field for the model, spin weight to array (batch, lat, long, channel), and the batch
-          with its "label".
+          The field for the model, which maps each spin weight to an array (batch, lat, long,
+          channel), and the batch with its "label".
         """
         if self.records is not None:
             index = batch["index"]
@@ -49,4 +48,4 @@ class DevicePipeline:
 
 
 ONLY_DECODING = DevicePipeline()
-"""For batches that hold their records, and are not rotated."""
+"""The pipeline for batches that contain their records and are not rotated."""

@@ -1,4 +1,4 @@
-"""How a process joins others: the command line's words, and what launchers leave behind."""
+"""How a process joins others: from the command line, and from launchers' variables."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ from spin_train.errors import ConfigurationError
 
 @dataclasses.dataclass(frozen=True)
 class Launch:
-    """How this process joins others, as the command line says it.
+    """How this process joins the other processes of a run.
 
     Attributes:
-      coordinator: host:port of the first process; "" to see what the environment says.
-      num_processes: of the whole run; None to see what the environment says.
-      process_id: of this one, from 0.
-      distributed: ask JAX to find out all that is not given: on Kubernetes and TPU pods, where
-        nothing in the environment tells for sure that there are others.
-      local_device: the only one of its host's devices that this process is to use; None for all,
-        or for what JAX finds out.
+      coordinator: host:port of the first process; "" to take it from the environment.
+      num_processes: number of processes in the run; None to take it from the environment.
+      process_id: number of this process, from 0; None to take it from the environment.
+      distributed: whether JAX detects everything that is not given. Kubernetes and TPU pods need
+        this, because their environment does not show reliably that there are other processes.
+      local_device: the only device of the host that this process uses; None for all devices, or
+        for those that JAX detects.
     """
 
     coordinator: str = ""
@@ -30,10 +30,10 @@ class Launch:
     def from_environment(cls, environment: Mapping[str, str]) -> "Launch":
         """Reads `JAX_COORDINATOR_ADDRESS`, `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID`.
 
-        Under Open MPI 5, of which JAX does not know, the numbers are Open MPI's own.
+        JAX does not detect Open MPI 5. There, the numbers come from Open MPI's own variables.
 
         Raises:
-          ConfigurationError: if a number is not a number.
+          ConfigurationError: if a variable that must be a number is not one.
         """
         coordinator = environment.get("JAX_COORDINATOR_ADDRESS", "")
         num_processes = _number(environment, "JAX_NUM_PROCESSES")
@@ -48,10 +48,10 @@ class Launch:
         return cls(coordinator, num_processes, process_id)
 
     def completed(self, environment: Mapping[str, str]) -> "Launch":
-        """Returns this with what it leaves open filled in from the environment.
+        """Returns a copy in which missing values are filled in from the environment.
 
         Raises:
-          ConfigurationError: if the numbers make no sense.
+          ConfigurationError: if the numbers or the coordinator are missing or inconsistent.
         """
         other = Launch.from_environment(environment)
         launch = Launch(
@@ -93,15 +93,16 @@ def _number(environment: Mapping[str, str], name: str) -> int | None:
 
 
 def _is_open_mpi_5(environment: Mapping[str, str]) -> bool:
-    """Whether Open MPI started several processes, and says nothing of where the first one is."""
+    """Whether Open MPI started several processes without stating the first one's address."""
     size = environment.get("OMPI_COMM_WORLD_SIZE", "1")
     return size != "1" and "OMPI_MCA_orte_hnp_uri" not in environment
 
 
 def _launched_tasks(environment: Mapping[str, str]) -> int:
-    """The number of processes that a launcher started beside this one and with it, or 1.
+    """Returns the number of processes that a launcher started; 1 without a launcher.
 
-    `salloc` and the batch script itself have no step, and are alone whatever the job's tasks.
+    In `salloc` and in the batch script itself there is no Slurm step. They run as one process,
+    whatever the number of tasks in the job.
     """
     sizes = []
     if "SLURM_STEP_NODELIST" in environment:

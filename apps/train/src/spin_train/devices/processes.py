@@ -1,4 +1,4 @@
-"""Several processes, on one host or many, under JAX's own distributed runtime."""
+"""Several processes, on one host or many, with JAX's distributed runtime."""
 
 import os
 
@@ -12,14 +12,14 @@ from spin_train.errors import ConfigurationError
 def join_processes(launch: Launch | None = None) -> None:
     """Joins the other processes of a run, if there are any.
 
-    There are if the launch or the environment names a coordinator, if Slurm or Open MPI started
-    more than one process, or if the launch says so.
+    There are other processes if the launch or the environment names a coordinator, if Slurm or
+    Open MPI started more than one process, or if `launch.distributed` is set.
 
     Args:
-      launch: what the command line says; the environment fills in what it leaves open.
+      launch: options from the command line; missing ones are taken from the environment.
 
     Raises:
-      ConfigurationError: if the numbers make no sense, or the others cannot be joined.
+      ConfigurationError: if the options are inconsistent, or the other processes cannot be joined.
     """
     launch = (launch or Launch()).completed(os.environ)
     if not launch.has_others or jax.distributed.is_initialized():
@@ -30,11 +30,11 @@ def join_processes(launch: Launch | None = None) -> None:
             num_processes=launch.num_processes,
             process_id=launch.process_id,
             local_device_ids=launch.local_device,
-            # The first process writes the report while the others have done.
+            # The first process writes the report while the others wait for it.
             shutdown_timeout_seconds=3600,
         )
-        # Their first exchange sets up connections, for which none waits long: they meet now, while
-        # they are at the same place, and not after compilations that end at different times.
+        # The first collective operation sets up connections, with a short timeout. It is made now,
+        # while the processes are at the same point: compilations end at different times.
         largest_of_all(0)
     except (ValueError, RuntimeError) as error:
         raise ConfigurationError(
@@ -48,7 +48,7 @@ def is_first_process() -> bool:
 
 
 def largest_of_all(number: int) -> int:
-    """Returns the largest of the processes' numbers; every process must call it."""
+    """Returns the largest of all processes' numbers; every process must call this."""
     if jax.process_count() == 1:
         return number
     from jax.experimental import multihost_utils

@@ -1,4 +1,4 @@
-"""Where arrays live: batches are spread over all devices of all processes, the rest is copied."""
+"""Places arrays: batches are divided over the devices of all processes, all else is copied."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,31 +12,31 @@ AXIS = "data"  # the mesh's only axis
 
 
 def data_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """Returns devices in one row, the axis "data"; by default all those of all processes."""
+    """Returns a mesh with one axis, "data"; by default of all devices of all processes."""
     devices = jax.devices() if devices is None else devices
     return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """Returns the sharding of what every device holds a copy of."""
+    """Returns the sharding that puts a copy on every device."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def replicate(tree: PyTree, mesh: Mesh) -> PyTree:
-    """Copies arrays to every device; each process passes the same values."""
-    # Not device_put: it takes no random keys to devices of other processes.
+    """Copies arrays to every device; all processes must pass the same values."""
+    # Not device_put, which cannot copy random keys to devices of other processes.
     return jax.jit(lambda arrays: arrays, out_shardings=replicated(mesh))(tree)
 
 
 def shard_batch(batch: Mapping[str, Any], mesh: Mesh) -> dict[str, Any]:
-    """Spreads a batch along its leading axis.
+    """Divides a batch over the devices, along its leading axis.
 
     Args:
-      batch: nested dicts of this process's part of the batch, each array (local batch, ...).
-      mesh: of one axis.
+      batch: nested dicts of this process's share of the batch, arrays (local batch, ...).
+      mesh: a mesh with one axis.
 
     Returns:
-      The same of global arrays (batch, ...).
+      Nested dicts of global arrays (batch, ...).
     """
     sharding = NamedSharding(mesh, PartitionSpec(*mesh.axis_names))
     return jax.tree.map(

@@ -1,1 +1,1 @@
-"""What is done with a trained model: predictions, and files of weights."""
+"""Uses a trained model: predictions and files of weights."""

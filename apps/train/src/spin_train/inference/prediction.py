@@ -1,4 +1,4 @@
-"""Classes of a user's images, by a trained model."""
+"""Predicts the classes of a user's images with a trained model."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ class Prediction:
     """The classes that a model predicts for an image.
 
     Attributes:
-      path: the image.
-      label: the most probable class.
-      class_name: its name.
-      probabilities: of each class, by its name, the most probable first.
+      path: path of the image.
+      label: number of the most probable class.
+      class_name: name of the most probable class.
+      probabilities: probability of each class, by class name; the most probable class first.
     """
 
     path: str
@@ -40,18 +40,22 @@ def predict(
     projection: str = "auto",
     inverted: bool = False,
 ) -> list[Prediction]:
-    """Labels images.
+    """Predicts the classes of images.
 
     Args:
-      model: as `model_of_run` or `model_of_weights` returns it; of spin 0, one channel or three.
-      images: files, or one.
-      projection: "image": flat, projected around the south pole; "panorama": equirectangular;
-        "auto": a panorama if it is twice as wide as high.
-      inverted: swap dark and bright first, for images that are drawn in ink.
+      model: a model from `model_of_run` or `model_of_weights`. Its input must have spin 0 and one
+        or three channels.
+      images: path of an image, or paths of several.
+      projection: "image" for flat images, which are projected around the south pole; "panorama" for
+        equirectangular images; "auto" for a panorama if the image is twice as wide as high.
+      inverted: whether to swap dark and bright first, for images drawn in ink.
+
+    Returns:
+      A prediction for each image, in the same order.
 
     Raises:
       ConfigurationError: if there is no such projection.
-      ModelError: if the model takes other fields.
+      ModelError: if the model has another input.
       DatasetError: if an image cannot be read.
     """
     if isinstance(images, str | Path):
@@ -75,7 +79,7 @@ def predict(
                 values = spin_data.read_panorama(path, grid, grayscale=grayscale, inverted=inverted)
             else:
                 values = spin_data.read_image(path, grid, grayscale=grayscale, inverted=inverted)
-            fields.append(np.rint(values).astype(np.uint8))  # as records are
+            fields.append(np.rint(values).astype(np.uint8))  # as in records
     found = []
     for image, field in zip(images, fields, strict=True):
         logits = model.logits(spin_data.decode_fields({"spin_0": field[None]}))
@@ -103,7 +107,7 @@ def model_of_run(workdir: str | Path, checkpoint: str = "last") -> TrainedModel:
 
 
 def model_of_weights(path: str | Path) -> TrainedModel:
-    """Returns the model of a file that `spin-export` wrote.
+    """Loads a model from a file written by `spin-export`.
 
     Raises:
       ModelError: if the file is missing or damaged, or the model is not registered.
@@ -120,4 +124,4 @@ def _is_panorama(path: Path, projection: str) -> bool:
         with Image.open(path) as image:
             return image.width == 2 * image.height
     except Image.DecompressionBombError:
-        return False  # reading it reports what is wrong
+        return False  # reading it raises an error

@@ -1,4 +1,4 @@
-"""A trained model's weights as one file, which `spin_models.load` reads without the runner."""
+"""Exports a model's weights to a file, which `spin_models.load` reads without the runner."""
 
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,12 @@ def export(workdir: str | Path, path: str | Path, checkpoint: str = "last") -> d
 
     Args:
       workdir: the run's directory.
-      path: the file, which is replaced if it exists.
-      checkpoint: "last", or "best" on the validation split.
+      path: the file to write; an existing file is replaced.
+      checkpoint: "last", or "best" for the best on the validation split.
 
     Returns:
       The file's metadata: the model's name and options, the input's grid and channels, the classes,
-      the dataset that it was trained on, and the step.
+      the training dataset with its version, the step and the seed.
 
     Raises:
       WorkdirError: if there is no run or no such checkpoint, or the file cannot be written.

@@ -1,1 +1,1 @@
-"""A model as a static structure and arrays."""
+"""Builds models, and represents each as a static structure and its arrays."""

@@ -1,4 +1,4 @@
-"""Models from the registry, with new weights or those of a file."""
+"""Builds registered models, with new weights or with weights from a file."""
 
 import dataclasses
 import json
@@ -23,18 +23,18 @@ def describe_model(
     dataset: spin_data.Dataset,
     class_names: tuple[str, ...] = (),
 ) -> ModelDescription:
-    """Describes the model that a configuration names, for a dataset.
+    """Describes a configuration's model for a dataset.
 
     Args:
-      config: gives `model_name` and `model_options`.
-      dataset: gives the input, the output, and the classes' names.
-      class_names: used where the dataset does not know them.
+      config: contains `model_name` and `model_options`.
+      dataset: defines the input, the output and the names of the classes.
+      class_names: names of the classes, used if the dataset has none.
 
     Raises:
       ModelError: if the model is unknown.
     """
     with as_user_error(ModelError, f"model {config.model_name!r}", spin_registry.RegistryError):
-        # The registered options as well: they may change after the weights were trained.
+        # Includes the registered options, which may change after the weights were trained.
         registered = dict(spin_registry.get_model(config.model_name).options)
     options = registered | config.model_options.to_dict()
     names = tuple(dataset.class_names or class_names)
@@ -42,10 +42,10 @@ def describe_model(
 
 
 def build_model(config: ml_collections.ConfigDict, dataset: spin_data.Dataset) -> FunctionalModel:
-    """Creates the registered model for a dataset, from the configuration's seed and options.
+    """Creates a configuration's model for a dataset, with the configuration's seed and options.
 
     Raises:
-      ModelError: if it is unknown or cannot be built.
+      ModelError: if the model is unknown or cannot be built.
     """
     options = config.model_options.to_dict()
     with as_user_error(ModelError, f"model {config.model_name!r}", *plugin_errors(options)):
@@ -56,18 +56,18 @@ def build_model(config: ml_collections.ConfigDict, dataset: spin_data.Dataset) -
 
 
 def with_weights(model: FunctionalModel, path: str) -> tuple[FunctionalModel, tuple[str, ...]]:
-    """Replaces a model's initial parameters by those of a file, for fine-tuning.
+    """Replaces a model's initial weights by those of a file, for fine-tuning.
 
     Args:
       model: the model.
-      path: of a file that `spin-export` wrote; "" changes nothing.
+      path: path of a file written by `spin-export`; "" to change nothing.
 
     Returns:
-      The model, and remarks for the user: which arrays keep their random values because the file's
-      have another shape, as those of a head for other classes do.
+      The model, and remarks for the user. They name the arrays that keep their random values
+      because the file's arrays have another shape, such as the head of a model for other classes.
 
     Raises:
-      ModelError: if the file is missing or damaged, or is of another model.
+      ModelError: if the file is missing or damaged, or contains the weights of another model.
     """
     if not path:
         return model, ()
@@ -93,7 +93,7 @@ def with_weights(model: FunctionalModel, path: str) -> tuple[FunctionalModel, tu
 
 
 def load_trained_model(path: str | Path) -> TrainedModel:
-    """Returns the model of a file that `spin-export` wrote.
+    """Loads a model from a file written by `spin-export`.
 
     Raises:
       ModelError: if the file is missing or damaged, or the model is not registered.
@@ -109,10 +109,10 @@ def load_trained_model(path: str | Path) -> TrainedModel:
 
 
 def description_as_json(description: ModelDescription) -> dict[str, Any]:
-    """Returns a description as a file of weights holds it.
+    """Returns a description as the JSON object that is stored in a file of weights.
 
     Raises:
-      ModelError: if the grid's kind is not registered, or JSON cannot hold an option.
+      ModelError: if the grid's type is not registered, or JSON cannot represent an option.
     """
     with as_user_error(ModelError, "cannot describe the model", ValueError, TypeError):
         return json.loads(json.dumps(description.to_json()))

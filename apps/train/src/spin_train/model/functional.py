@@ -1,4 +1,4 @@
-"""A Flax module as a static structure and arrays."""
+"""Represents a Flax module as a static structure and its arrays."""
 
 import dataclasses
 import math
@@ -17,11 +17,11 @@ class Variables:
     """All arrays of a model, as nested dicts.
 
     Attributes:
-      params: what is trained; float32 and complex64.
-      batch_stats: running statistics.
-      constants: all else. Tables of transforms are large: they are arguments of a compiled
-        function, never constants inside it, and are neither differentiated nor saved. "rng_keys"
-        holds the keys of random layers.
+      params: the trained parameters; float32 and complex64.
+      batch_stats: the running statistics.
+      constants: all other arrays. They are neither differentiated nor saved. The tables of
+        transforms are large, so they are arguments of the compiled functions, never constants
+        inside them. "rng_keys" holds the keys of random layers.
     """
 
     params: PyTree
@@ -33,11 +33,11 @@ class Variables:
 class FunctionalModel:
     """A model as a function of its variables.
 
-    Plain dicts make the compiled step's own cost the whole cost of a call: passing `nnx` objects
-    through `nnx.jit` costs ten times more.
+    The variables are plain dicts, so a call costs hardly more than the compiled step itself.
+    Passing `nnx` objects through `nnx.jit` costs ten times more.
 
     Attributes:
-      graphdef: the structure, static and hashable.
+      graphdef: the static structure, which is hashable.
       variables: the arrays that the model was created with.
     """
 
@@ -50,10 +50,10 @@ class FunctionalModel:
         """Calls the model.
 
         Args:
-          variables: as `self.variables`.
-          field: spin weight to array (batch, lat, long, channel).
-          step: number of the update in training: random layers draw anew at every step, and a
-            resumed run draws the same. None in evaluation.
+          variables: arrays with the structure of `self.variables`.
+          field: maps each spin weight to an array (batch, lat, long, channel).
+          step: number of the update in training; None in evaluation. Random layers use it, so they
+            draw different numbers at every step, and a resumed run draws the same numbers.
 
         Returns:
           The model's outputs, and the batch statistics after the call.
@@ -73,7 +73,7 @@ class FunctionalModel:
 
 
 def functional_model(model: nnx.Module) -> FunctionalModel:
-    """Separates a module's structure from its arrays, which stay where they are."""
+    """Splits a module into its structure and its arrays, which stay on their devices."""
     split: tuple[Any, ...] = nnx.split(model, nnx.Param, nnx.BatchStat, nnx.RngKey, ...)
     graphdef, params, batch_stats, rng_keys, others = split
     constants = {"rng_keys": _plain(rng_keys), "others": _plain(others)}
@@ -81,7 +81,7 @@ def functional_model(model: nnx.Module) -> FunctionalModel:
 
 
 def parameter_count(params: PyTree) -> int:
-    """Returns the number of trained numbers; a complex one counts once, as published."""
+    """Returns the number of parameters; a complex parameter counts once, as published."""
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
 
 
@@ -90,6 +90,6 @@ def _plain(state: nnx.State) -> PyTree:
 
 
 def _fold_in(keys: jax.Array, step: jax.Array) -> jax.Array:
-    """Folds the step into a key, or into each of an array of keys."""
+    """Folds the step into a key, or into each key of an array."""
     folded = jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys.reshape(-1), step)
     return folded.reshape(keys.shape)

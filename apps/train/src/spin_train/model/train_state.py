@@ -1,4 +1,4 @@
-"""The state of a training: all that an update changes."""
+"""The training state: everything that an update changes."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from spin_train.model.functional import FunctionalModel, PyTree, Variables
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """All that changes in training, and all that a checkpoint holds.
+    """Everything that changes during training, which is also what a checkpoint contains.
 
     Attributes:
       step: number of updates made, int32.
       params: the model's parameters.
-      batch_stats: its running statistics.
-      optimizer_state: Optax's.
+      batch_stats: the model's running statistics.
+      optimizer_state: the state of the Optax optimizer.
     """
 
     step: jax.Array

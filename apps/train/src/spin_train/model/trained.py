@@ -1,4 +1,4 @@
-"""A trained model on this process's own device, ready to be called."""
+"""A trained model on this process's own device, ready to call."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import jax
 from spin_registry import ClassSpec, FieldSpec, ModelDescription
 from spin_train.model.functional import FunctionalModel, Variables
 
-BATCH_SIZE = 32  # of everything that calls a trained model: one shape is compiled
+BATCH_SIZE = 32  # used for all calls of a trained model, so that one shape is compiled
 
 Field = Mapping[int, jax.Array]
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainedModel:
-    """A model with its weights.
+    """A model with its trained weights.
 
     Attributes:
       model: the model.
-      variables: its trained arrays.
-      description: its name, options, input, output and classes.
+      variables: the trained arrays.
+      description: the model's name, options, input, output and classes.
     """
 
     model: FunctionalModel
@@ -33,32 +33,32 @@ class TrainedModel:
 
     @property
     def input(self) -> FieldSpec:
-        """The fields that the model takes."""
+        """The specification of the model's input."""
         return self.description.input
 
     @property
     def num_classes(self) -> int:
         """The number of classes that the model distinguishes."""
         output = self.description.output
-        assert isinstance(output, ClassSpec)  # by the one task there is
+        assert isinstance(output, ClassSpec)  # classification is the only task
         return output.num_classes
 
     def class_name(self, label: int) -> str:
-        """Returns the name of a class; its number where names are not known."""
+        """Returns the name of a class, or its number if the names are not known."""
         names = self.description.class_names
         return names[label] if names else str(label)
 
     def logits(self, field: Field) -> jax.Array:
-        """Returns the outputs for a field, (batch, num_classes), in evaluation."""
+        """Returns the logits for a field in evaluation mode, (batch, num_classes)."""
         return self._compiled_logits(self.variables, dict(field))
 
     @property
     def has_features(self) -> bool:
-        """Whether the model shows the fields between its layers, by a method `features`."""
+        """Whether the model has a method `features`, which returns the fields between layers."""
         return callable(getattr(self.model.module(self.variables), "features", None))
 
     def features(self, field: Field) -> dict[str, tuple[Any, dict[int, jax.Array]]]:
-        """Returns what the model's own `features` does: (grid, field) by the layer's name."""
+        """Calls the model's method `features`; returns (grid, field) by the layer's name."""
         found = self._compiled_features(self.variables, dict(field))
         return {name: (self._grids[name], fields) for name, fields in found.items()}
 
@@ -74,7 +74,7 @@ class TrainedModel:
     def _compiled_features(self) -> Any:
         def features(variables: Variables, field: Field) -> dict[str, dict[int, jax.Array]]:
             found = self.model.module(variables).features(field)
-            # Grids are not arrays: they are kept aside while the function is traced.
+            # Grids are not arrays, so they are stored aside while the function is traced.
             self._grids.update({name: grid for name, (grid, _) in found.items()})
             return {name: dict(fields) for name, (_, fields) in found.items()}
 

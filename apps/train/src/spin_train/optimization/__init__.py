@@ -1,1 +1,1 @@
-"""One compiled step, and what it minimises, with which optimizer and learning rate."""
+"""The compiled training step, the tasks, the optimizer and the learning rate schedule."""

@@ -1,4 +1,4 @@
-"""The optimizer: Adam on real and complex parameters."""
+"""The optimizer: Adam for real and complex parameters."""
 
 from typing import Any
 
@@ -12,21 +12,21 @@ PyTree = Any
 def make_optimizer(
     schedule: optax.Schedule, *, weight_decay: float = 0.0, clip_norm: float = 0.0
 ) -> optax.GradientTransformation:
-    """Makes Adam with a schedule and an L2 penalty.
+    """Makes Adam with a learning rate schedule, an L2 penalty and gradient clipping.
 
     Args:
-      schedule: from the number of the update, which counts from 1, to the learning rate.
-      weight_decay: weight of the penalty `weight_decay / 2 * sum |w|^2`, as published: it goes
-        through Adam's moments (unlike AdamW's decay), and covers the arrays of two or more axes
-        only, so that biases and normalisation scales are spared.
-      clip_norm: gradients of a larger norm, over all parameters, are scaled down to it, before the
-        penalty is added; 0 for never.
+      schedule: maps the number of the update, which counts from 1, to the learning rate.
+      weight_decay: weight of the penalty `weight_decay / 2 * sum |w|^2`. As published, its gradient
+        passes through Adam's moments (unlike AdamW's decay). It applies to arrays with two or more
+        axes only, so biases and normalisation scales have no penalty.
+      clip_norm: a gradient whose norm over all parameters is larger is scaled down to this norm,
+        before the penalty is added; 0 for no clipping.
 
     Returns:
-      A transformation whose updates are to be added to the parameters.
+      A transformation whose updates are added to the parameters.
     """
-    # JAX returns the conjugate of the direction of steepest ascent for a complex parameter:
-    # without this, training diverges.
+    # For a complex parameter, JAX returns the conjugate of the direction of steepest ascent.
+    # Without this conjugation, training diverges.
     steps = [optax.stateless(lambda gradients, _: jax.tree.map(jnp.conj, gradients))]
     if clip_norm:
         steps.append(optax.clip_by_global_norm(clip_norm))
@@ -40,16 +40,17 @@ def make_optimizer(
 
 
 def on_vectors(elementwise: optax.GradientTransformation) -> optax.GradientTransformation:
-    """Applies a transformation to all parameters of one dtype at once, laid end to end.
+    """Concatenates the parameters of each dtype to one vector, and transforms the vectors.
 
-    Adam treats every number alike; leaf by leaf it is some ten small operations for each of a
-    hundred arrays, each compiled and started on its own.
+    Adam updates every number in the same way. Applied to each array separately, it takes about ten
+    small operations for each of a hundred arrays, and each operation is compiled and started
+    separately.
 
     Args:
-      elementwise: a transformation of which every number's update depends on that number alone.
+      elementwise: a transformation in which each number's update depends on that number only.
 
     Returns:
-      The same transformation, whose state holds one vector for each dtype.
+      The same transformation, with a state that holds one vector for each dtype.
     """
 
     def init(params: PyTree) -> Any:
@@ -64,7 +65,7 @@ def on_vectors(elementwise: optax.GradientTransformation) -> optax.GradientTrans
 
 
 def _vectors(tree: PyTree) -> dict[str, jax.Array]:
-    """The leaves end to end, by dtype."""
+    """Concatenates the leaves of each dtype to one vector."""
     leaves: dict[str, list[jax.Array]] = {}
     for leaf in jax.tree.leaves(tree):
         leaves.setdefault(str(leaf.dtype), []).append(jnp.ravel(leaf))
@@ -72,7 +73,7 @@ def _vectors(tree: PyTree) -> dict[str, jax.Array]:
 
 
 def _unflatten(tree: PyTree, vectors: dict[str, jax.Array]) -> PyTree:
-    """The inverse of `_vectors`: the numbers as leaves of the tree's shapes."""
+    """Inverts `_vectors`: splits the vectors into leaves with the shapes of `tree`."""
     offsets = dict.fromkeys(vectors, 0)
 
     def take(leaf: jax.Array) -> jax.Array:

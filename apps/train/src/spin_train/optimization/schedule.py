@@ -18,20 +18,21 @@ def make_schedule(
     """Makes the published schedule: a linear warm-up, then cosine decay to zero, or constant.
 
     Args:
-      config: gives `learning_rate`, for a global batch of 32, `warmup_epochs` and
+      config: contains `learning_rate` (for a global batch of 32), `warmup_epochs` and
         `learning_rate_schedule`.
-      global_batch_size: examples per step over all devices; the rate is proportional to it.
+      global_batch_size: examples per step over all devices; the learning rate is proportional to
+        it.
       steps_per_epoch: updates in one pass over the training data.
       num_train_steps: the update at which the cosine reaches zero.
 
     Returns:
-      A function from the number of the update, which counts from 1, to its learning rate: float32.
-      Optax counts from 0.
+      A function that maps the number of the update to its learning rate, float32. Updates count
+      from 1 (in Optax, from 0).
     """
     base = config.learning_rate * global_batch_size / REFERENCE_BATCH_SIZE
     warmup = config.warmup_epochs
-    # In float32 near the end 1 + cos loses digits; the published run did it in this order, in
-    # epochs, and its log is reproduced to the last bit.
+    # Near the end, 1 + cos loses digits in float32. The schedule is computed in epochs and in the
+    # order of the published code, so that the learning rates of its log are reproduced exactly.
     decay_epochs = max(num_train_steps / steps_per_epoch - warmup, 1 / steps_per_epoch)
 
     def schedule(step: jax.typing.ArrayLike) -> jax.Array:

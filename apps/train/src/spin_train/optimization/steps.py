@@ -20,7 +20,7 @@ Constants = Mapping[str, PyTree]
 
 
 class TrainStep(Protocol):
-    """One update, as `make_train_step` describes it."""
+    """The training step that `make_train_step` returns."""
 
     def __call__(
         self,
@@ -30,7 +30,7 @@ class TrainStep(Protocol):
         pipeline: DevicePipeline = ...,
         /,
     ) -> tuple[TrainState, Scores]:
-        """Returns the new state, and the scores before the update."""
+        """Returns the new state and the scores before the update."""
 
 
 EvalStep = Callable[[TrainState, Constants, Scores, Batch], Scores]
@@ -44,19 +44,20 @@ def make_train_step(
     *,
     accumulation_steps: int = 1,
 ) -> TrainStep:
-    """Compiles one update.
+    """Compiles the training step, which makes one update.
 
     Args:
       model: the model.
-      task: what the loss is.
-      optimizer: as `make_optimizer` makes it.
+      task: defines the loss.
+      optimizer: as returned by `make_optimizer`.
       mesh: the devices.
       accumulation_steps: number of microbatches that each device computes one after another.
 
     Returns:
-      A function of the state, whose buffers it takes over, the model's constants, a batch, and the
-      `DevicePipeline` that prepares it (by default, one that only decodes). It returns the new
-      state and the mean of each score over the batch, before the update.
+      A function of the state, the model's constants, a batch, and the `DevicePipeline` that
+      prepares the batch (by default, one that only decodes). It returns the new state and the mean
+      of each score over the batch, before the update. The buffers of the old state are donated, so
+      that state cannot be used afterwards.
     """
 
     def train_step(
@@ -93,23 +94,23 @@ def score_gradients(
     accumulation_steps: int = 1,
     mesh: Mesh | None = None,
 ) -> tuple[PyTree, tuple[Scores, PyTree]]:
-    """Differentiates the mean loss by the parameters.
+    """Computes the gradients of the mean loss with respect to the parameters.
 
     Args:
       model: the model.
-      task: what the loss is.
+      task: defines the loss.
       variables: the model's arrays.
       batch: the batch.
       step: number of the update, from 1.
       pipeline: prepares the batch.
-      accumulation_steps: number of microbatches, computed one after another; their gradients and
-        scores are averaged. (`optax.microbatching` does this for gradients; running batch
-        statistics pass from one microbatch to the next here.)
+      accumulation_steps: number of microbatches, computed one after another. Their gradients and
+        scores are averaged. The running batch statistics pass from one microbatch to the next,
+        which `optax.microbatching` does not do.
       mesh: the devices; needed for microbatches.
 
     Returns:
-      The gradients as JAX gives them (conjugated, for complex parameters), and the means of the
-      scores with the batch statistics after the step.
+      The gradients as JAX returns them (conjugated for complex parameters), and a tuple of the mean
+      scores and the batch statistics after the step.
     """
     field, batch = pipeline(batch)
 
@@ -153,10 +154,11 @@ def score_gradients(
 
 
 def in_microbatches(count: int, mesh: Mesh, leaf: jax.Array) -> jax.Array:
-    """From (batch, ...) to (microbatch, batch / count, ...), each of every count-th example.
+    """Divides an array (batch, ...) into microbatches (microbatch, batch / count, ...).
 
-    The microbatches are the same on any number of devices, and each device's share of one comes
-    from its own share of the batch.
+    Each microbatch consists of every count-th example. The microbatches are therefore the same on
+    any number of devices, and each device's share of a microbatch comes from its own share of the
+    batch.
     """
     together = leaf.reshape(-1, count, *leaf.shape[1:]).swapaxes(0, 1)
     return jax.lax.with_sharding_constraint(
@@ -165,19 +167,19 @@ def in_microbatches(count: int, mesh: Mesh, leaf: jax.Array) -> jax.Array:
 
 
 def make_eval_step(model: FunctionalModel, task: Task, mesh: Mesh) -> EvalStep:
-    """Compiles the scoring of one batch.
+    """Compiles the evaluation step, which scores one batch.
 
     Returns:
-      A function of the state, the model's constants, totals and a batch that returns the totals
-      with the batch's unmasked examples added: their number as "count", and the sum of each score.
-      Start with `{}`.
+      A function of the state, the model's constants, the totals so far (`{}` at the start) and a
+      batch. It returns the totals with the batch's unmasked examples added: the sum of each score,
+      and the number of examples as "count".
     """
 
     def eval_step(state: TrainState, constants: Constants, totals: Scores, batch: Batch) -> Scores:
         field, batch = ONLY_DECODING(batch)
         outputs, _ = model.apply(state.variables(constants), field, step=None)
         mask = batch["mask"]
-        # Selected, not multiplied: a model's outputs for padding need not be finite.
+        # `where`, not a product with the mask: the outputs for padding may be infinite or NaN.
         sums = {
             name: jnp.sum(jnp.where(mask, score, 0.0))
             for name, score in task.scores(outputs, batch).items()

@@ -1,4 +1,4 @@
-"""Tasks: how a model's outputs are scored follows from what the dataset asks for."""
+"""Tasks, which score a model's outputs. The dataset's output specification selects the task."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -16,12 +16,13 @@ Scores = dict[str, jax.Array]
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is minimised and what is reported.
+    """Defines the loss and the reported scores.
 
     Attributes:
-      name: for people.
-      scores: from the model's outputs and the batch to numbers per example, each an array
-        (batch,). "loss" is minimised; every score is averaged and reported.
+      name: name of the task.
+      scores: a function of the model's outputs and the batch. It returns one number per example
+        for each score, as arrays (batch,). "loss" is minimised; every score is averaged and
+        reported.
     """
 
     name: str
@@ -29,7 +30,7 @@ class Task:
 
 
 def task_for(output: object) -> Task:
-    """Returns the task of a dataset's output specification.
+    """Returns the task for a dataset's output specification.
 
     Raises:
       DatasetError: if no task is known for the specification's type.
@@ -48,7 +49,7 @@ def classification_scores(logits: jax.Array, batch: Mapping[str, Any]) -> Scores
 
     Args:
       logits: (batch, num_classes), float32.
-      batch: its "label" is (batch,), int32.
+      batch: contains the classes as "label", (batch,), int32.
 
     Returns:
       "loss", the cross entropy in nats, and "accuracy", 0 or 1; each (batch,), float32.

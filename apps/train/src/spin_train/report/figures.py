@@ -1,4 +1,4 @@
-"""Pictures of fields on the sphere, as HTML."""
+"""Draws fields on the sphere, as images in HTML."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ _DOTS_PER_INCH = 96
 
 
 def draw_examples(examples: Sequence[LargeLossExample], grid: Any, titles: Sequence[str]) -> str:
-    """Returns globes, each seen from where the example is brightest, as an <img>."""
+    """Returns an <img> of globes, each seen from its brightest direction."""
     from sphere_transforms.drawing import draw_field
 
     if not examples or len(grid.shape) != 2:
@@ -36,11 +36,11 @@ def draw_examples(examples: Sequence[LargeLossExample], grid: Any, titles: Seque
         axis.set_title(title, fontsize=8, parse_math=False)  # names may contain a $
     for axis in axes.flat[len(examples) :]:
         axis.axis("off")
-    return _image(figure, "the examples of the largest losses, on the sphere")
+    return _image(figure, "the examples with the largest losses, on the sphere")
 
 
 def draw_feature_maps(maps: Sequence[FeatureMap]) -> str:
-    """Returns two rows of globes, before and after the rotation, as an <img>."""
+    """Returns an <img> with two rows of globes, before and after the rotation."""
     from sphere_transforms.drawing import draw_field
 
     figure, axes = _figure(2, len(maps), height=2.0)
@@ -68,12 +68,12 @@ def draw_feature_maps(maps: Sequence[FeatureMap]) -> str:
 
 
 def _limits(shown: FeatureMap) -> tuple[float, float]:
-    """One scale for both pictures, which single samples near a pole do not stretch."""
+    """Returns one scale for both pictures, which single samples near a pole do not affect."""
     both = np.stack([shown.before, shown.after])
     if shown.spin or np.iscomplexobj(both):
         return 0.0, max(float(np.percentile(np.abs(both), 99.5)), 1e-12)
     low, high = (float(value) for value in np.percentile(both, (0.5, 99.5)))
-    if low < -0.25 * high < 0:  # more than what rings beside an edge
+    if low < -0.25 * high < 0:  # more than the ringing at an edge
         return -max(-low, high), max(-low, high)
     return (max(low, 0.0), high) if high > 0 else (low, low + 1.0)
 

@@ -1,4 +1,4 @@
-"""Line charts as inline SVG by matplotlib, in the colours of the page they stand in."""
+"""Draws line charts with matplotlib, as inline SVG in the colours of the page."""
 
 import dataclasses
 import io
@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-_INK, _MUTED, _RULE = "#010101", "#020202", "#030303"  # stand for the page's colours
+_INK, _MUTED, _RULE = "#010101", "#020202", "#030303"  # placeholders for the page's colours
 _PAGE_COLOURS = {_INK: "var(--ink)", _MUTED: "var(--muted)", _RULE: "var(--rule)"}
 
-# Okabe and Ito's colours, which colour-blind people can tell apart, and which are visible on light
+# Okabe and Ito's colours. Colour-blind people can tell them apart, and they are visible on light
 # and on dark pages.
 _LINE_COLOURS = ("#3a8fc9", "#d9762c", "#2fa583")
 
@@ -25,9 +25,9 @@ class Line:
     """One line of a chart.
 
     Attributes:
-      label: for the legend.
-      points: (x, y) pairs, x ascending; those that are not finite are left out.
-      has_dots: whether each point is marked.
+      label: text in the legend.
+      points: (x, y) pairs, with x ascending; points that are not finite are left out.
+      has_dots: whether to mark each point.
     """
 
     label: str
@@ -44,20 +44,20 @@ def line_chart(
     logarithmic: bool = False,
     includes: Sequence[float] = (),
 ) -> str:
-    """Draws lines over common axes.
+    """Draws lines on common axes.
 
     Args:
       title: what the chart shows.
-      lines: at most three; those without a point are left out.
+      lines: at most three lines; lines without points are left out.
       x_label: name of the horizontal axis.
       y_label: name of the vertical axis, with its unit if it has one.
-      logarithmic: whether the vertical axis may be logarithmic: it is if all values are positive
-        and span more than a factor of 20.
-      includes: values that the vertical axis shows in any case.
+      logarithmic: whether the vertical axis may be logarithmic. It is logarithmic if all values are
+        positive and span more than a factor of 20.
+      includes: values that a linear vertical axis always includes.
 
     Returns:
-      An `<svg>` element; empty text if no line has a point. The page must include `CHART_STYLE` and
-      define the colours --ink, --muted and --rule.
+      An `<svg>` element; "" if no line has a point. The page must include `CHART_STYLE` and define
+      the colours --ink, --muted and --rule.
     """
     drawn = [dataclasses.replace(line, points=_finite(line.points)) for line in lines]
     drawn = [line for line in drawn if line.points]
@@ -67,7 +67,7 @@ def line_chart(
     for line, colour in zip(drawn, _LINE_COLOURS, strict=False):
         xs, ys = zip(*line.points, strict=True)
         marker = "o" if line.has_dots or len(xs) == 1 else ""
-        label = line.label.replace("$", r"\$")  # not mathematics
+        label = line.label.replace("$", r"\$")  # not a formula
         axes.plot(xs, ys, color=colour, marker=marker, markersize=4, linewidth=1.6, label=label)
     values = [y for line in drawn for _, y in line.points]
     if logarithmic and min(values) > 0 and max(values) > 20 * min(values):
@@ -111,7 +111,7 @@ def _svg(figure: Any, title: str) -> str:
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     svg = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    # Several charts stand in one page: their definitions must not share names.
+    # A page has several charts: their definitions must have different names.
     prefix = re.sub(r"\W+", "-", title.lower())
     svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
     for colour, variable in _PAGE_COLOURS.items():

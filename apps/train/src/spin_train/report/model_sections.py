@@ -57,7 +57,7 @@ def _largest_losses(analysis: ModelAnalysis) -> str:
         for example in analysis.largest_losses
     ]
     picture = draw_examples(analysis.largest_losses, analysis.grid, titles)
-    note = "The examples of the largest loss, with the probability of the predicted class."
+    note = "The examples with the largest loss, and the probability of the predicted class."
     indices = ", ".join(str(example.index) for example in analysis.largest_losses)
     return _section("Hardest examples", f"{note} Their indices in the split: {indices}.", picture)
 
@@ -93,10 +93,10 @@ def _rotations(rotations: Rotations) -> str:
     note = (
         f"Measured on the first {rotations.examples} examples. Degrees above the grid's band limit "
         "are removed from the inputs, so that rotating them is exact. The error of a layer "
-        "compares two features: the layer's output for the rotated input, and the rotated output "
-        "for the original input. It is the norm of their difference, relative to the norm of the "
-        "latter, computed from coefficients below the layer's band limit, with one random rotation "
-        f"for each example; shown is the median over {rotations.layer_examples} examples. The "
+        "compares the layer's output for the rotated input with the rotated output for the "
+        "original input: it is the norm of their difference, divided by the norm of the output. "
+        "It is computed from coefficients below the layer's band limit, with one random rotation "
+        f"for each example. The median over {rotations.layer_examples} examples is shown. The "
         "error of the outputs is the root mean square of their change under rotation, divided by "
         "their standard deviation over the examples."
     )

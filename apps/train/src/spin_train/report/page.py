@@ -1,4 +1,4 @@
-"""The page of a report: one HTML file, readable in light and in dark."""
+"""Writes the report as one HTML file, with light and dark colours."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -52,9 +52,10 @@ def write_report(
     Args:
       path: the HTML file.
       config: the configuration, as a plain dict.
-      summary: as `train` returns it.
+      summary: the summary, as returned by `train`.
       history: the records of `metrics.jsonl`.
-      analysis: of the trained model, or why there is none; None leaves it out.
+      analysis: the analysis of the trained model, or the reason why there is none; None to leave
+        it out.
     """
     results = {split: values for split, values in summary.items() if isinstance(values, Mapping)}
     title = f"{summary['model_name']} on {summary['dataset']}"
@@ -161,7 +162,7 @@ def _metric(name: str, value: float) -> str:
 
 
 def _timing(history: Sequence[MetricRecord]) -> str:
-    """How long the training loop spent on each activity."""
+    """Returns a section with the time that the training loop spent on each activity."""
     names = {
         "seconds_first_step": "the first step: compilation",
         "seconds_steps": "steps",
@@ -176,7 +177,7 @@ def _timing(history: Sequence[MetricRecord]) -> str:
     total = sum(seconds.values())
     rows = [(text, f"{value:,.1f}", percent(value / total)) for text, value in seconds.items()]
     rows.append(("total", f"{total:,.1f}", ""))
-    note = "Of the training loop, including the time before the run was interrupted and resumed."
+    note = "The time of the training loop. For a resumed run, it includes earlier processes."
     return (
         f'<h2>Timing</h2>\n<p class="note">{note}</p>\n'
         f"{table(('activity', 'seconds', 'share'), rows)}"

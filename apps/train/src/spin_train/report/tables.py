@@ -1,4 +1,4 @@
-"""Tables of a page."""
+"""HTML tables."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -19,7 +19,7 @@ th { font-weight: 600; color: var(--muted); }
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Returns a table of texts, which may be wider than the page."""
+    """Returns an HTML table, which scrolls sideways if it is wider than the page."""
     cells = "\n".join(
         "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
     )
@@ -28,18 +28,18 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def confusion_table(matrix: np.ndarray, names: Sequence[str]) -> str:
-    """Returns a table of counts, shaded by their share of the row.
+    """Returns a confusion matrix as a table, in which each count is shaded by its share of the row.
 
     Args:
-      matrix: (true class, predicted class).
-      names: of the classes.
+      matrix: counts, (true class, predicted class).
+      names: names of the classes.
     """
     totals = np.maximum(1, matrix.sum(axis=1))
     rows = []
     for i, name in enumerate(names):
         cells = []
         for j, count in enumerate(matrix[i]):
-            # Most of a row is correct: mistakes are shaded on a scale of their own.
+            # Most of a row is correct, so mistakes are shaded on a separate scale.
             share = count / totals[i] if i == j else min(1.0, 10 * count / totals[i])
             shade = f'<i style="opacity:{0.85 * share:.3f}"></i>' if count else ""
             kind = "" if i == j else ' class="wrong"'
@@ -54,5 +54,5 @@ def confusion_table(matrix: np.ndarray, names: Sequence[str]) -> str:
 
 
 def percent(share: float) -> str:
-    """Returns a share as a percentage with two digits after the point."""
+    """Returns a share as a percentage with two decimals."""
     return f"{100 * share:.2f}%"

@@ -1,1 +1,1 @@
-"""One run, from its configuration to its summary."""
+"""Runs a training, from the configuration to the summary."""

@@ -1,4 +1,4 @@
-"""What is measured between two logs: means of metrics, and seconds."""
+"""Measurements between two logs: means of metrics, and times."""
 
 import math
 import time
@@ -14,15 +14,15 @@ class MetricWindow:
     """The metrics of the steps since the last log.
 
     Attributes:
-      steps: of each, its metrics by name; a checkpoint keeps them, so that a resumed run logs the
-        same means.
+      steps: the metrics of each step, by name. Checkpoints store them, so that a resumed run logs
+        the same means.
     """
 
     def __init__(self, steps: Sequence[Mapping[str, float]] = ()) -> None:
         self.steps = [dict(step) for step in steps]
 
     def add(self, step: int, metrics: Mapping[str, Any]) -> None:
-        """Adds a step's metrics, which waits for them.
+        """Waits for the metrics of a step, and adds them.
 
         Raises:
           DivergedError: if the loss is not finite.
@@ -36,11 +36,11 @@ class MetricWindow:
         self.steps.append(values)
 
     def latest(self) -> dict[str, float]:
-        """Returns the newest step's metrics; empty before the first."""
+        """Returns the metrics of the newest step; empty before the first step."""
         return self.steps[-1] if self.steps else {}
 
     def summarize(self) -> dict[str, float]:
-        """Returns means under the published names, and `loss_std`; and begins a new window."""
+        """Returns the means, under the published names, and `loss_std`; starts a new window."""
         losses = np.array([step["loss"] for step in self.steps])
         summary = {"loss": float(losses.mean()), "loss_std": float(losses.std())}
         for name in self.steps[0]:
@@ -51,11 +51,11 @@ class MetricWindow:
 
 
 class StepTimer:
-    """Times steps: not the first, which compiles, and not what happens between pause and resume.
+    """Measures steps per second, without the first step, which compiles, and without pauses.
 
     Args:
-      seconds: timed before, by an earlier process.
-      steps: likewise.
+      seconds: time that earlier processes of the run measured.
+      steps: number of steps that earlier processes of the run measured.
     """
 
     def __init__(self, seconds: float = 0.0, steps: int = 0) -> None:
@@ -66,7 +66,7 @@ class StepTimer:
         self._last = (seconds, steps)
 
     def totals(self) -> dict[str, Any]:
-        """Returns, on a stopped clock, what another timer can go on from."""
+        """Returns the arguments of a timer that continues this one; the clock must be stopped."""
         return {"seconds": self._seconds, "steps": self._steps}
 
     def step_done(self) -> None:
@@ -88,16 +88,19 @@ class StepTimer:
         self._running_since = time.perf_counter()
 
     def since_last(self) -> float | None:
-        """Returns, on a stopped clock, steps per second since this was last asked.
+        """Returns steps per second since the previous call; the clock must be stopped.
 
-        None if no step was timed.
+        Returns None if no step was timed.
         """
         seconds, steps = self._seconds - self._last[0], self._steps - self._last[1]
         self._last = (self._seconds, self._steps)
         return _rate(steps, seconds)
 
     def overall(self) -> float | None:
-        """Returns, on a stopped clock, steps per second; None if no step was timed."""
+        """Returns steps per second over all steps; the clock must be stopped.
+
+        Returns None if no step was timed.
+        """
         return _rate(self._steps, self._seconds)
 
 
@@ -105,7 +108,7 @@ class ActivityClock:
     """Measures how long a run spends on each activity, one at a time.
 
     Args:
-      before: seconds by activity, of earlier processes of the run.
+      before: seconds by activity, measured by earlier processes of the run.
     """
 
     def __init__(self, before: Mapping[str, float]) -> None:
@@ -114,7 +117,7 @@ class ActivityClock:
         self._since = 0.0
 
     def begin(self, activity: str) -> None:
-        """Ends the present activity and begins another."""
+        """Ends the current activity and begins another."""
         now = time.perf_counter()
         if self._activity is not None:
             elapsed = now - self._since
@@ -128,7 +131,7 @@ class ActivityClock:
         return dict(self._totals)
 
     def named(self) -> dict[str, float]:
-        """Returns the same under the names that metrics have."""
+        """Returns the totals under the names of their metrics, such as `seconds_steps`."""
         return {f"seconds_{activity}": value for activity, value in self.totals().items()}
 
 

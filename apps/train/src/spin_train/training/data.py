@@ -1,4 +1,4 @@
-"""The data of a run: what is trained on, and what is evaluated on."""
+"""The data of a run: the datasets for training and for evaluation."""
 
 import dataclasses
 import functools
@@ -16,7 +16,7 @@ from spin_train.devices.device_pipeline import DevicePipeline
 from spin_train.devices.sharding import replicate
 from spin_train.errors import DatasetError, as_user_error, dataset_errors, plugin_errors
 
-_DEVICE_SHARE = 8  # records may take one part in so many of a device's memory
+_DEVICE_SHARE = 8  # records may use at most 1/8 of a device's memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Data:
 
     Attributes:
       config: a complete configuration.
-      dataset: what is trained on; with `input`, `output` and `splits`.
-      eval_dataset: what is evaluated on; often the same object.
+      dataset: the training dataset; it has `input`, `output` and `splits`.
+      eval_dataset: the dataset to evaluate on, often the same object.
     """
 
     config: ml_collections.ConfigDict
@@ -35,18 +35,18 @@ class Data:
 
     @property
     def eval_name(self) -> str:
-        """The name of the dataset that is evaluated on."""
+        """The name of the dataset to evaluate on."""
         return str(self.config.eval_dataset or self.config.dataset)
 
     @property
     def versions(self) -> dict[str, str]:
-        """The versions of the datasets that have one, by their names."""
+        """The datasets' versions by name, without datasets that state no version."""
         used = {self.config.dataset: self.dataset, self.eval_name: self.eval_dataset}
         return {name: dataset.version for name, dataset in used.items() if dataset.version}
 
     @functools.cached_property
     def train_source(self) -> spin_data.RandomAccessSource:
-        """The records to train on: "train", joined with "validation" if so configured.
+        """The records to train on: "train", followed by "validation" if configured.
 
         Raises:
           DatasetError: if a split is missing.
@@ -58,10 +58,10 @@ class Data:
         return spin_data.ConcatenatedSource(train, validation)
 
     def eval_source(self, split: str) -> spin_data.RandomAccessSource:
-        """The records of a split to evaluate on.
+        """Returns the records of a split to evaluate on.
 
         Raises:
-          DatasetError: if there is none of that name.
+          DatasetError: if the dataset has no such split.
         """
         return split_of(self.eval_dataset, self.eval_name, split)
 
@@ -73,15 +73,16 @@ class Data:
         Args:
           mesh: the devices.
           batch_size: examples per step, over all devices of all processes.
-          start_step: updates made before.
+          start_step: number of updates made before.
 
         Returns:
-          This process's endless batches, from the one after `start_step` updates on, whose
-          `close()` stops what reads ahead; and what prepares them on the devices. Where the
-          records are on the device, a batch is their indices.
+          An endless generator of this process's batches, and the pipeline that prepares them on the
+          devices. The first batch is the one after `start_step` updates. The generator's `close()`
+          stops the reading ahead. If the records are held on the device, a batch contains their
+          indices.
 
         Raises:
-          DatasetError: if a record cannot be read, or examples are to be rotated, and the input's
+          DatasetError: if a record cannot be read, or `augment_rotation` is set but the input's
             grid has no transforms.
         """
         on_device = self.trains_from_device(mesh)
@@ -93,7 +94,7 @@ class Data:
         if self.config.data_placement != "auto":
             return bool(self.config.data_placement == "device")
         device = mesh.local_devices[0]
-        # On a CPU the device's memory is this process's: nothing would be gained.
+        # On a CPU, the device's memory is that of this process: nothing would be gained.
         statistics = None if device.platform == "cpu" else device.memory_stats()
         limit = (statistics or {}).get("bytes_limit", 0)
         return spin_data.source_bytes(self.train_source) <= limit // _DEVICE_SHARE
@@ -105,7 +106,7 @@ class Data:
         if on_device:
             source = spin_data.IndexSource(len(source))
         elif self.config.data_workers:
-            # Every worker would read it whole into its own memory.
+            # In memory, each worker would hold a copy of all records.
             source = spin_data.place_source(source, "disk")
         batches = spin_data.training_iterator(
             source,
@@ -138,8 +139,8 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
     """Loads the datasets that a configuration names.
 
     Raises:
-      DatasetError: if one is unknown or cannot be built, or the one to evaluate on has other
-        inputs or outputs than the one to train on.
+      DatasetError: if a dataset is unknown or cannot be built, or the inputs or outputs of the two
+        datasets differ.
     """
     dataset = eval_dataset = load_dataset(config, config.dataset)
     if config.eval_dataset and config.eval_dataset != config.dataset:
@@ -152,7 +153,7 @@ def load_dataset(config: ml_collections.ConfigDict, name: str) -> spin_data.Data
     """Loads a registered dataset with the configuration's `dataset_options`.
 
     Raises:
-      DatasetError: if it is unknown, cannot be built, or differs from its specification.
+      DatasetError: if the dataset is unknown, cannot be built, or differs from its specification.
     """
     options = config.dataset_options.to_dict()
     placement = "memory" if config.data_placement == "device" else config.data_placement
@@ -173,7 +174,7 @@ def split_of(dataset: spin_data.Dataset, name: str, split: str) -> spin_data.Ran
     """Returns a split of a dataset.
 
     Raises:
-      DatasetError: if there is none of that name.
+      DatasetError: if the dataset has no such split.
     """
     if split not in dataset.splits:
         raise DatasetError(
@@ -185,11 +186,11 @@ def split_of(dataset: spin_data.Dataset, name: str, split: str) -> spin_data.Ran
 def check_same_specs(
     name: str, dataset: spin_data.Dataset, other_name: str, other: spin_data.Dataset
 ) -> None:
-    """Checks that a model for one dataset suits another.
+    """Checks that a model for one dataset can be used on another.
 
     Raises:
-      DatasetError: if the grids' kinds or shapes, the channels, the outputs, or the classes' names
-        (where both know them) differ.
+      DatasetError: if the types or shapes of the grids, the channels, the outputs, or the names of
+        the classes (if both datasets have them) differ.
     """
     pairs = [
         ("grid", type(other.input.grid).__name__, type(dataset.input.grid).__name__),

@@ -1,4 +1,4 @@
-"""Evaluation: the mean of every score over a split, each example counted once."""
+"""Evaluates runs: the mean of every score over a split, counting each example once."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ def evaluate(
       dataset: name of the dataset to evaluate on, loaded with the run's `dataset_options`; None
         for the run's own (its `eval_dataset`, if it has one).
       split: name of the split.
-      checkpoint: "last", or "best" on the validation split.
+      checkpoint: "last", or "best" for the best on the validation split.
 
     Returns:
       The means over the split, such as {"accuracy": ..., "eval_loss": ...}.
@@ -45,13 +45,13 @@ def evaluate(
 
 @dataclasses.dataclass(frozen=True)
 class SavedRun:
-    """A run of which a checkpoint was read.
+    """A run, with the state that was read from one of its checkpoints.
 
     Attributes:
-      setup: its data, model and task.
-      state: of its checkpoint.
-      dataset_version: of the data that it was trained on; "" where that is not known.
-      remarks: for the user.
+      setup: the run's data, model and task.
+      state: the state in the checkpoint.
+      dataset_version: version of the training dataset; "" if it is not known.
+      remarks: remarks for the user.
     """
 
     setup: TrainingSetup
@@ -60,10 +60,10 @@ class SavedRun:
     remarks: tuple[str, ...] = ()
 
     def evaluate(self, split: str) -> dict[str, float]:
-        """Evaluates on a split, as `evaluate_source` does.
+        """Evaluates on a split, and returns the same as `evaluate_source`.
 
         Raises:
-          DatasetError: if there is none of that name.
+          DatasetError: if the dataset has no such split.
         """
         setup = self.setup
         source = setup.data.eval_source(split)
@@ -72,11 +72,11 @@ class SavedRun:
 
 
 def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = "last") -> SavedRun:
-    """Reads a run's configuration and one of its checkpoints; nothing of it is changed.
+    """Reads a run's configuration and one of its checkpoints, without changing the run.
 
     Args:
       workdir: the run's directory.
-      dataset: to evaluate on; None for the run's own.
+      dataset: name of the dataset to evaluate on; None for the run's own.
       checkpoint: "last" or "best".
 
     Raises:
@@ -94,7 +94,7 @@ def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = 
         )
     folder = _CHECKPOINTS[checkpoint]
     if not (Path(workdir) / folder).is_dir():
-        why = " (it was not evaluated while it was trained)" if folder == BEST_FOLDER else ""
+        why = " (the run was not evaluated during training)" if folder == BEST_FOLDER else ""
         raise WorkdirError(f"no {folder} in {str(workdir)!r}{why}: train there first")
     setup = make_setup(config, initial_weights="")
     with Checkpoints(Path(workdir), folder) as checkpoints:
@@ -118,22 +118,22 @@ def evaluate_source(
     source: spin_data.RandomAccessSource,
     after_batch: Callable[[int], None] = lambda number: None,
 ) -> dict[str, float]:
-    """Scores a source's examples, or the first `num_eval_steps` batches of them.
+    """Scores a source's examples, or only the first `num_eval_steps` batches.
 
     Args:
-      setup: of the run.
-      eval_step: as `make_eval_step` compiles it.
-      state: of training.
-      constants: the model's.
+      setup: the setup of the run.
+      eval_step: the evaluation step, as returned by `make_eval_step`.
+      state: the training state.
+      constants: the model's constants.
       source: the examples.
-      after_batch: called with the number of each batch, from 1; an error that it raises ends the
-        evaluation.
+      after_batch: called with the number of each batch, from 1. An exception that it raises ends
+        the evaluation.
 
     Returns:
-      The mean of each score, under its published name: the loss as "eval_loss".
+      The mean of each score, under its published name; the loss is "eval_loss".
 
     Raises:
-      DatasetError: if there is not one whole batch and `eval_pad_last_batch` is False.
+      DatasetError: if there is not one complete batch and `eval_pad_last_batch` is False.
     """
     config = setup.config
     try:
@@ -153,7 +153,7 @@ def evaluate_source(
     subject = f"dataset {setup.data.eval_name!r}"
     for number, batch in enumerate(dataset_errors(subject, batches), start=1):
         totals = eval_step(state, constants, totals, shard_batch(batch, setup.mesh))
-        # A queue of hundreds of steps on virtual CPU devices deadlocks.
+        # On virtual CPU devices, a queue of hundreds of steps deadlocks.
         jax.block_until_ready(totals)
         after_batch(number)
         if number == config.num_eval_steps:

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT during a run: it ends after the step in hand, with a checkpoint."""
+"""Handles SIGTERM and SIGINT: the run finishes the current step, saves it and stops."""
 
 import signal
 import threading
@@ -9,33 +9,34 @@ import jax
 
 from spin_train.devices.processes import largest_of_all
 
-# Processes agree on whether to stop by a collective operation, which is not for every step.
+# Processes agree on stopping by a collective operation, which would be too slow at every step.
 _STEPS_BETWEEN_AGREEMENTS = 10
 
 
 class Interrupted(KeyboardInterrupt):
-    """A training was asked to stop, and has saved its state.
+    """A signal stopped the training, and its state is saved.
 
-    A `KeyboardInterrupt`, so that what runs several trainings stops as well.
+    This is a `KeyboardInterrupt`, so that a program that runs several trainings stops as well.
 
     Attributes:
-      step: updates made, and saved.
-      signal: what asked for it.
+      step: number of updates made and saved.
+      signal: the signal that stopped the training.
     """
 
     def __init__(self, step: int, signal: signal.Signals) -> None:
         super().__init__(
-            f"stopped by {signal.name} after step {step}, which is saved: the same command, or "
-            "call, goes on from there"
+            f"stopped by {signal.name} after step {step}, which is saved: run the same command, or "
+            "call, again to continue"
         )
         self.step = step
         self.signal = signal
 
 
 class Interruption:
-    """Notices signals; the second SIGINT is left to whoever handled it before: for the impatient.
+    """A context manager that records signals, so that the training loop can stop.
 
-    A context manager. Outside the main thread, where Python allows no handlers, it notices nothing.
+    A second SIGINT goes to the previous handler, which usually stops the process at once. Outside
+    the main thread, Python allows no handlers, and no signal is recorded.
     """
 
     def __init__(self) -> None:
@@ -46,8 +47,8 @@ class Interruption:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
-                # JAX's distributed runtime has a handler of its own for SIGTERM, which this
-                # replaces: the processes agree below.
+                # This replaces the SIGTERM handler of JAX's distributed runtime. The processes
+                # agree on stopping in `asked_at` instead.
                 self._before[number] = signal.signal(number, self._notice)
         return self
 
@@ -56,17 +57,17 @@ class Interruption:
             self._put_back(number)
 
     def leave_at_once(self, step: int) -> None:
-        """Lets a signal end the run wherever it is: all steps up to this one are done and saved.
+        """Lets a signal end the run at any point; all steps up to `step` must be saved.
 
         Raises:
-          Interrupted: now, if there was a signal already; else from wherever it comes.
+          Interrupted: at once if a signal has arrived before; otherwise when one arrives.
         """
         self._done_step = step
         if self._noticed is not None:
             raise Interrupted(step, self._noticed)
 
     def asked_at(self, step: int) -> signal.Signals | None:
-        """Returns the signal that asks for an end after this step, the same in all processes."""
+        """Returns the signal to stop after this step, or None; the same in all processes."""
         if jax.process_count() == 1:
             return self._noticed
         if step % _STEPS_BETWEEN_AGREEMENTS:
@@ -80,11 +81,11 @@ class Interruption:
         if self._done_step is not None:
             raise Interrupted(self._done_step, self._noticed)
         if number == signal.SIGINT:
-            # Not SIGTERM's: schedulers send it more than once, and mpirun after a SIGINT.
+            # SIGTERM stays handled: schedulers send it repeatedly, and mpirun after a SIGINT.
             self._put_back(signal.SIGINT)
 
     def _put_back(self, number: signal.Signals) -> None:
         if number in self._before:
             handler = self._before.pop(number)
-            # None: it was not installed from Python, and cannot be put back from there.
+            # None: the handler was not installed from Python, which cannot restore it.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)

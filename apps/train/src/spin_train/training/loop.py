@@ -1,4 +1,4 @@
-"""The training loop: updates, and what is logged, evaluated and saved between them."""
+"""The training loop: makes the updates, and logs, evaluates and saves between them."""
 
 import contextlib
 import dataclasses
@@ -31,15 +31,16 @@ _WHILE_TRAINING = "validation"
 
 @dataclasses.dataclass
 class RunServices:
-    """What a training writes to and asks.
+    """The services that a training loop uses.
 
     Attributes:
       workdir: the run's directory.
-      checkpoints: keeps the newest states.
-      best: keeps the state that did best on the validation split; None if it is not evaluated.
+      checkpoints: stores the newest states.
+      best: stores the state with the best result on the validation split; None if that split is not
+        evaluated.
       writer: writes metrics.
-      progress: shows a person what happens.
-      interruption: notices signals.
+      progress: shows the progress to the user.
+      interruption: records signals.
     """
 
     workdir: Path
@@ -52,7 +53,7 @@ class RunServices:
 
 @dataclasses.dataclass(frozen=True)
 class _Due:
-    """What is to be done after a step, before the next."""
+    """The tasks between a step and the next one."""
 
     asked_to_stop: signal.Signals | None
     logs: bool
@@ -68,8 +69,8 @@ class TrainingLoop:
 
     Args:
       setup: data, model, task and schedule.
-      services: what it writes to and asks.
-      metadata: of the checkpoint that training goes on from; empty at the start.
+      services: where the loop writes and where it gets signals from.
+      metadata: metadata of the checkpoint from which the training continues; empty for a new run.
     """
 
     def __init__(
@@ -84,10 +85,10 @@ class TrainingLoop:
         self._clock = ActivityClock(metadata.get("seconds", {}))
 
     def run(self, state: TrainState, first_step: int) -> TrainState:
-        """Makes the remaining updates; the state after the last is saved.
+        """Makes the remaining updates and saves the final state.
 
         Raises:
-          Interrupted: if a signal asks for an end; the state is saved.
+          Interrupted: after a signal; the state is saved.
           DivergedError: if the loss or a parameter is no longer finite; the last good checkpoint
             is kept.
         """
@@ -111,7 +112,7 @@ class TrainingLoop:
         """Evaluates on a split, writes the result and returns it.
 
         Raises:
-          Interrupted: if a signal asks for an end; the state is saved.
+          Interrupted: after a signal; the state is saved.
         """
         step = int(state.step)
 
@@ -128,8 +129,8 @@ class TrainingLoop:
         self._services.writer.write(step, metrics, split)
         self._services.progress.evaluation(step, metrics, split)
         best = self._services.best
-        # After a fall back to an older checkpoint `best` may be empty: then any evaluated state is
-        # kept.
+        # If the run fell back to an older checkpoint, `best` may be empty: then any evaluated state
+        # is saved.
         if best is not None and (self._best_so_far() == step or best.latest_step is None):
             best.save(state)
         return metrics
@@ -156,8 +157,8 @@ class TrainingLoop:
             profiler.before(step)
             batch = shard_batch(next(batches), setup.mesh)
             state, scores = train_step(state, self._constants, batch, pipeline)
-            # One step runs while the next is prepared, never more: on virtual CPU devices a
-            # queue of hundreds deadlocks.
+            # At most one step runs while the next is prepared: on virtual CPU devices, a queue of
+            # hundreds of steps deadlocks.
             if running is not None:
                 self._window.add(step - 1, running)
             running = scores
@@ -168,7 +169,7 @@ class TrainingLoop:
             self._timer.step_done()
             self._services.progress.advance(self._window.latest())
             if due := self._due_after(step):
-                # The step is awaited, and its loss looked at, before anything of it is kept.
+                # Waits for the step and checks that its loss is finite, before anything is saved.
                 self._window.add(step, running)
                 running = None
                 self._between_steps(state, step, due)
@@ -200,7 +201,7 @@ class TrainingLoop:
 
     def _finish(self, state: TrainState) -> None:
         self._save(state)
-        self._services.checkpoints.wait()  # a signal may end the process at any moment from here on
+        self._services.checkpoints.wait()  # from here on, a signal may end the process at any time
         last_step, speed = self._setup.num_train_steps, self._timer.overall()
         if speed is not None:
             self._services.writer.write(last_step, {"steps_per_sec": speed})
@@ -233,7 +234,7 @@ class TrainingLoop:
         )
 
     def _lacks_evaluation(self, step: int) -> bool:
-        """Whether an earlier process saved this step and ended before it had evaluated it."""
+        """Whether an earlier process saved this step, but ended before it was evaluated."""
         done = any(
             record["step"] == step and record.get("split") == _WHILE_TRAINING
             for record in self._services.writer.history
@@ -247,7 +248,7 @@ class TrainingLoop:
         self.evaluate(state, _WHILE_TRAINING)
 
     def _best_so_far(self) -> int | None:
-        """The step that did best on the validation split: the first of those of equal accuracy."""
+        """Returns the step with the best result on the validation split; the first if equal."""
         evaluated = [
             record
             for record in self._services.writer.history

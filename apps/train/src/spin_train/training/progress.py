@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a bar in a terminal, lines elsewhere."""
+"""Shows the progress of a run to the user: a bar in a terminal, lines elsewhere."""
 
 import sys
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ from spin_train.devices.processes import is_first_process
 class Progress:
     """Shows a run's progress, in the first process only.
 
-    A context manager. Lines go to stdout; where stderr is a terminal there is a bar, too, and
-    it takes the place of the training metrics' lines.
+    This is a context manager. Lines go to stdout. If stderr is a terminal, a bar replaces the lines
+    of training metrics.
     """
 
     def __init__(self, first_step: int, num_steps: int) -> None:

@@ -1,4 +1,4 @@
-"""Training: everything that the command does, as one function."""
+"""The function `train`, which does everything that the command `spin-train` does."""
 
 import contextlib
 from pathlib import Path
@@ -34,18 +34,19 @@ REPORT_FILE = "report.html"
 def train(
     config: ml_collections.ConfigDict | dict[str, Any], workdir: str | Path
 ) -> dict[str, Any]:
-    """Trains a model, or continues where the directory's newest checkpoint is, and evaluates it.
+    """Trains and evaluates a model, from the directory's newest checkpoint if there is one.
 
-    Leaves in the directory: `checkpoints/` (the newest two) and, if it evaluated while training,
-    `best/`, TensorBoard events, `metrics.jsonl`, `config.json`, `report.html` and `summary.json`. A
-    finished run is only evaluated again.
+    Writes to the directory: `checkpoints/` (the newest two), `best/` (if the validation split is
+    evaluated during training), TensorBoard events, `metrics.jsonl`, `config.json`, `report.html`
+    and `summary.json`. A finished run is only evaluated again.
 
-    SIGTERM and SIGINT end a training after the step in hand, which is saved.
+    After SIGTERM or SIGINT, the training finishes the current step, saves it and stops.
 
     Args:
-      config: as `load_config` returns it, or some of its keys; the others have their defaults.
-      workdir: the run's directory; created if need be. On another number of devices than before,
-        the global batch remains what it was.
+      config: the configuration, as returned by `load_config`, or a dict of some of its keys. The
+        other keys have their default values.
+      workdir: the run's directory; created if it does not exist. A run that continues on another
+        number of devices keeps its global batch.
 
     Returns:
       The summary: `model_name`, `dataset`, `eval_dataset`, `param_count`, `num_train_steps`,
@@ -60,7 +61,7 @@ def train(
     config = complete_config(config)
     workdir = Path(workdir)
     batch_size = global_batch_size(workdir, config, jax.device_count())
-    # A checkpoint replaces the weights that the run started from.
+    # If there is a checkpoint, its weights replace those that the run started from.
     weights = "" if has_checkpoints(workdir) else None
     setup = make_setup(config, batch_size, initial_weights=weights)
     check_final_split(setup)
@@ -141,7 +142,7 @@ def _report(
             model = setup.trained_model(state)
             analysis = analyze_model(model, source, split, setup.config.report_examples)
         except Exception as error:
-            # Models and data are plugins', and may do anything: the run is done all the same.
+            # Models and data come from plugins and may raise anything; the training is complete.
             analysis = f"{type(error).__name__}: {error}"
             progress.say(f"note: the trained model could not be analyzed: {analysis}")
     with as_user_error(WorkdirError, f"working directory {str(services.workdir)!r}", OSError):

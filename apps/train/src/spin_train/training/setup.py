@@ -22,16 +22,16 @@ from spin_train.training.data import Data, load_data
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSetup:
-    """What a configuration describes, ready to run.
+    """The data, model, task and devices of a run, as its configuration describes them.
 
     Attributes:
       config: a complete configuration.
-      data: what is trained and evaluated on.
+      data: the datasets for training and evaluation.
       model: the model with its initial parameters.
-      task: how outputs are scored.
+      task: defines how the model's outputs are scored.
       mesh: the devices.
       global_batch_size: examples per step, over all devices of all processes.
-      remarks: for the user.
+      remarks: remarks for the user.
     """
 
     config: ml_collections.ConfigDict
@@ -61,11 +61,11 @@ class TrainingSetup:
 
     @property
     def schedule(self) -> optax.Schedule:
-        """The learning rate as a function of the update's number, which counts from 1."""
+        """The learning rate as a function of the number of the update, which counts from 1."""
         return make_schedule(
             self.config,
             global_batch_size=self.global_batch_size,
-            # As published: a number of steps stretches or shrinks the epochs of the schedule.
+            # As published, num_train_steps stretches or shrinks the epochs of the schedule.
             steps_per_epoch=max(1, self.num_train_steps // self.config.num_epochs),
             num_train_steps=self.num_train_steps,
         )
@@ -109,16 +109,17 @@ def make_setup(
     Args:
       config: the configuration.
       global_batch_size: examples per step; None for `per_device_batch_size` on each device.
-      initial_weights: in place of the configuration's: "" where a checkpoint will replace them.
+      initial_weights: replaces the configuration's `initial_weights`. Pass "" if a checkpoint will
+        replace the weights; None to use the configuration's.
 
     Raises:
-      DatasetError: if a dataset is unknown or cannot be built, has no task, or the one to evaluate
-        on has other inputs or outputs than the one to train on.
+      DatasetError: if a dataset is unknown or cannot be built, there is no task for its output, or
+        the inputs or outputs of the two datasets differ.
       ModelError: if the model is unknown or cannot be built.
     """
     data = load_data(config)
     mesh = data_mesh()
-    task = task_for(data.dataset.output)  # before the model, which need not know such outputs
+    task = task_for(data.dataset.output)  # before the model, which may not support this output
     path = config.initial_weights if initial_weights is None else initial_weights
     model, remarks = with_weights(build_model(config, data.dataset), path)
     return TrainingSetup(
@@ -133,7 +134,7 @@ def make_setup(
 
 
 def check_final_split(setup: TrainingSetup) -> None:
-    """Looks for the splits that a training needs: a missing one is an error now, not in an hour.
+    """Checks before the training starts that the splits it needs exist.
 
     Raises:
       DatasetError: if a split is missing.

@@ -1,1 +1,1 @@
-"""What a run leaves in its directory."""
+"""The files in a run's working directory."""

@@ -25,17 +25,17 @@ BEST_FOLDER = "best"
 DAMAGED_FOLDER = "damaged_checkpoints"
 CHECKPOINTS_KEPT = 2
 
-# Names in the file format; the second keeps what checkpoints written earlier call it.
+# Names in the file format. Older checkpoints call the metadata "notes", so this name stays.
 _STATE, _METADATA = "default", "notes"
 
 
 class Checkpoints:
-    """The checkpoints of a run: the last few states of training, never the model's constants.
+    """The checkpoints of a run: its newest training states, without the model's constants.
 
-    A context manager: leaving it waits for what is still being written.
+    This is a context manager. On exit, it waits until all checkpoints are written.
 
     Attributes:
-      latest_step: the number of updates in the newest complete checkpoint; None if there is none.
+      latest_step: number of updates in the newest complete checkpoint; None if there is none.
     """
 
     def __init__(self, workdir: Path, folder: str = FOLDER, kept: int = CHECKPOINTS_KEPT) -> None:
@@ -43,8 +43,8 @@ class Checkpoints:
 
         Args:
           workdir: the run's directory.
-          folder: of the checkpoints, in it.
-          kept: how many; older ones are removed.
+          folder: name of the checkpoints' folder in `workdir`.
+          kept: number of checkpoints to keep; older ones are removed.
         """
         self._folder = (workdir / folder).absolute()
         self._manager = ocp.CheckpointManager(
@@ -66,34 +66,34 @@ class Checkpoints:
         try:
             self.wait()
         except WorkdirError:
-            if error is None:  # else what was raised first says more
+            if error is None:  # otherwise the first error is more helpful
                 raise
         finally:
             self._manager.close()
 
     def save(self, state: TrainState, metadata: Mapping[str, Any] | None = None) -> None:
-        """Starts to write a state, which may be donated as soon as this returns.
+        """Starts to write a state, whose buffers may be donated as soon as this returns.
 
-        A step that is there already is left as it is.
+        If the newest checkpoint is of the same step, nothing is written.
 
         Args:
-          state: of training.
-          metadata: what else belongs to this step, as JSON can hold it.
+          state: the training state.
+          metadata: other values to store for this step, which JSON must be able to represent.
 
         Raises:
-          DivergedError: if the state is not finite; nothing is written then, and the last good
-            checkpoint stays.
-          WorkdirError: if it cannot be written.
+          DivergedError: if the state is not finite. Nothing is written, and the last good
+            checkpoint is kept.
+          WorkdirError: if the state cannot be written.
         """
         step = int(state.step)
         if step == self.latest_step:
             return
         if not bool(_all_finite(state)):
             raise DivergedError(
-                f"the parameters, or what belongs to them, are not finite after step {step}: lower "
-                "--config.learning_rate, or set --config.gradient_clip_norm"
+                f"the parameters or other arrays of the state are not finite after step {step}: "
+                "lower --config.learning_rate, or set --config.gradient_clip_norm"
             )
-        # A deep copy: Orbax writes it in the background, while the caller changes its own.
+        # A deep copy, because Orbax writes in the background while the caller changes its own.
         written = copy.deepcopy(dict(metadata or {})) | {"checksum": _checksum(state)}
         items = {
             _STATE: ocp.args.StandardSave(_named(state)),
@@ -104,10 +104,10 @@ class Checkpoints:
         self.latest_step = step
 
     def wait(self) -> None:
-        """Waits for what is still being written.
+        """Waits until all checkpoints are written.
 
         Raises:
-          WorkdirError: if it cannot be.
+          WorkdirError: if a checkpoint cannot be written.
         """
         with _writing(self._folder):
             self._manager.wait_until_finished()
@@ -120,21 +120,22 @@ class Checkpoints:
         *,
         move_aside: bool = True,
     ) -> tuple[TrainState, dict[str, Any]]:
-        """Reads the newest checkpoint that is not damaged, to every device of `mesh`.
+        """Reads the newest intact checkpoint to every device of `mesh`.
 
-        Damaged ones that are newer are passed over.
+        Newer checkpoints that are damaged are skipped.
 
         Args:
-          abstract_state: a state of the shapes and dtypes to expect.
-          mesh: the devices; need not be those that the checkpoint was written from.
-          warn: told what was damaged.
-          move_aside: move what is damaged to another folder, so that training can write it anew.
+          abstract_state: a state with the expected shapes and dtypes.
+          mesh: the devices, which may differ from those that wrote the checkpoint.
+          warn: called with a message for each damaged checkpoint.
+          move_aside: whether to move damaged checkpoints to another folder, so that training can
+            write these steps again.
 
         Returns:
-          The state, and its metadata.
+          The state and its metadata.
 
         Raises:
-          WorkdirError: if there is no checkpoint, none can be read, or they are of a model with
+          WorkdirError: if there is no checkpoint, none can be read, or they belong to a model with
             other parameters.
         """
         if self.latest_step is None:
@@ -143,10 +144,10 @@ class Checkpoints:
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
                 found = self._restore(step, abstract_state, mesh)
-            except Exception as error:  # Orbax, and the stores below it, raise of every kind.
+            except Exception as error:  # Orbax and its storage layers raise many types.
                 failures[step] = error
                 found = None
-            if largest_of_all(found is None):  # in any process: none may go its own way
+            if largest_of_all(found is None):  # in any process: all must read the same step
                 failures.setdefault(step, OSError("another process could not read it"))
                 continue
             assert found is not None
@@ -161,12 +162,12 @@ class Checkpoints:
             return found
         raise WorkdirError(
             f"no checkpoint in {self._folder} can be read (steps "
-            f"{', '.join(map(str, failures))}): they are of another model, or damaged; take "
+            f"{', '.join(map(str, failures))}): they belong to another model or are damaged; use "
             f"another --workdir ({_one_line(next(iter(failures.values())))})"
         ) from next(iter(failures.values()))
 
     def forget_after(self, step: int) -> None:
-        """Removes checkpoints of later steps than this: training is to make those steps anew."""
+        """Removes the checkpoints of all later steps, which training will make again."""
         for later in [other for other in self._manager.all_steps() if other > step]:
             self._manager.delete(later)
         self.latest_step = self._manager.latest_step()
@@ -200,19 +201,19 @@ class Checkpoints:
             for step in steps:
                 number = len(list(aside.iterdir()))
                 (self._folder / str(step)).rename(aside / f"{self._folder.name}_{step}_{number}")
-        largest_of_all(0)  # the others wait until the folder is tidy
+        largest_of_all(0)  # the other processes wait until the folders are moved
         self._manager.reload()
 
 
 @contextlib.contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Turns what the file system, or Orbax for it, raises into one line."""
+    """Converts errors of the file system and of Orbax to a `WorkdirError`."""
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:
         raise WorkdirError(
             f"a checkpoint cannot be written to {folder} ({_one_line(error)}): make room there, "
-            "and the same command goes on from the checkpoint before"
+            "then run the same command to continue from the previous checkpoint"
         ) from error
 
 
@@ -222,7 +223,7 @@ def _all_finite(tree: Any) -> jax.Array:
 
 
 def _checksum(state: TrainState) -> int:
-    """Of every array's bytes: the file format's own checksums do not cover the values."""
+    """Returns a checksum of all arrays' bytes: the file format's checksums do not cover them."""
     checksum = 0
     for leaf in jax.tree.leaves(state):
         checksum = zlib.crc32(np.ascontiguousarray(jax.device_get(leaf)).tobytes(), checksum)

@@ -1,4 +1,4 @@
-"""Which run a working directory holds: its configuration, its data, and a lock."""
+"""Identifies the run in a working directory by its configuration and data, and locks it."""
 
 import contextlib
 import dataclasses
@@ -21,8 +21,9 @@ CONFIG_FILE = "config.json"
 SUMMARY_FILE = "summary.json"
 LOCK_FILE = ".lock"
 
-# How often a run logs, evaluates and saves may change in mid-run, and how it reads its records. The
-# batch size per device follows the number of devices: what is kept is the global batch.
+# Keys that may change when a run is resumed: how often it logs, evaluates and saves, and how it
+# reads its records. The batch size per device depends on the number of devices: a resumed run keeps
+# its global batch.
 _MAY_DIFFER = (
     "log_loss_every_steps",
     "eval_every_steps",
@@ -38,12 +39,12 @@ _MAY_DIFFER = (
 
 @dataclasses.dataclass(frozen=True)
 class RunRecord:
-    """What a working directory records of its run, and a resumed run must have in common with it.
+    """What a working directory records about its run. A resumed run must agree with it.
 
     Attributes:
       config: the configuration.
       global_batch_size: examples per step.
-      data_versions: of the datasets that state one, by their names.
+      data_versions: the datasets' versions by name, without datasets that state no version.
     """
 
     config: ml_collections.ConfigDict
@@ -52,13 +53,14 @@ class RunRecord:
 
 
 def global_batch_size(workdir: Path, config: ml_collections.ConfigDict, device_count: int) -> int:
-    """Returns the examples per step: those of the run in the directory, if there is one.
+    """Returns the number of examples per step.
 
-    The same configuration goes on with the same global batch on any number of devices that divides
-    it; a new run has `per_device_batch_size` for each device.
+    A new run has `per_device_batch_size` examples on each device. A resumed run with the same
+    configuration keeps its global batch, on any number of devices that divides it.
 
     Raises:
-      WorkdirError: if the devices do not divide the run's batch, or what is there cannot be read.
+      WorkdirError: if the number of devices does not divide the run's global batch, or the record
+        of the run cannot be read.
     """
     current = config.per_device_batch_size * device_count
     if not (workdir / CONFIG_FILE).exists():
@@ -66,7 +68,7 @@ def global_batch_size(workdir: Path, config: ml_collections.ConfigDict, device_c
     record = read_run(workdir)
     recorded = record.global_batch_size
     if current == recorded or record.config.per_device_batch_size != config.per_device_batch_size:
-        return current  # if it is another, the differences between the two runs will be listed
+        return current  # another run: `claimed_workdir` lists the differences
     microbatches = device_count * config.gradient_accumulation_steps
     if recorded % microbatches:
         fitting = [n for n in range(1, recorded + 1) if recorded % n == 0]
@@ -77,14 +79,14 @@ def global_batch_size(workdir: Path, config: ml_collections.ConfigDict, device_c
         )
         raise WorkdirError(
             f"{str(workdir)!r} holds a run with a global batch of {recorded} examples, which "
-            f"{device_count} devices{share} cannot share equally: go on with a number of devices "
-            f"that divides it ({', '.join(map(str, fitting))}), or begin anew in another --workdir"
+            f"{device_count} devices{share} cannot share equally: use a number of devices that "
+            f"divides it ({', '.join(map(str, fitting))}), or start a new run in another --workdir"
         )
     return recorded
 
 
 def has_checkpoints(workdir: Path) -> bool:
-    """Returns whether a run in the directory has saved anything."""
+    """Returns whether a run in the directory has saved a checkpoint."""
     folder = workdir / FOLDER
     return folder.is_dir() and any(path.name.isdecimal() for path in folder.iterdir())
 
@@ -96,15 +98,15 @@ def claimed_workdir(
     global_batch_size: int,
     data_versions: Mapping[str, str],
 ) -> Iterator[tuple[str, ...]]:
-    """Makes the directory this run's while the context lasts, and writes the configuration there.
+    """Locks the directory for this run while the context lasts, and writes its configuration.
 
     Yields:
       Remarks for the user.
 
     Raises:
-      WorkdirError: if it cannot be written to, another run is at work there, or it holds a run of
-        another configuration, of other versions of the data, or of a configuration that is not
-        known.
+      WorkdirError: if the directory cannot be written to, another training is running in it, or it
+        holds a run with another configuration, an unknown configuration, or other versions of the
+        data.
     """
     lock = filelock.FileLock(workdir / LOCK_FILE)
     current = RunRecord(config, global_batch_size, data_versions)
@@ -124,14 +126,14 @@ def claimed_workdir(
 
 @contextlib.contextmanager
 def _on_all_processes(workdir: Path) -> Iterator[None]:
-    """If one process cannot go on, all raise an error, and none waits for it."""
+    """If one process fails, all processes raise an error, so that none waits for it."""
     error: WorkdirError | None = None
     try:
         yield
     except WorkdirError as raised:
         error = raised
     if largest_of_all(error is not None):
-        raise error or WorkdirError(f"another process cannot use {str(workdir)!r}; see there")
+        raise error or WorkdirError(f"another process cannot use {str(workdir)!r}; see its error")
 
 
 def _lock(workdir: Path, lock: filelock.BaseFileLock) -> None:
@@ -141,8 +143,8 @@ def _lock(workdir: Path, lock: filelock.BaseFileLock) -> None:
             lock.acquire(blocking=False)
         except filelock.Timeout as error:
             raise WorkdirError(
-                f"another training is at work in {str(workdir)!r}: wait for it, or take another "
-                "--workdir"
+                f"another training is at work in {str(workdir)!r}: wait until it ends, or use "
+                "another --workdir"
             ) from error
 
 
@@ -153,8 +155,8 @@ def _read_record(workdir: Path) -> RunRecord | None:
             return read_run(workdir)
         if has_checkpoints(workdir):
             raise WorkdirError(
-                f"{str(workdir)!r} has checkpoints but no {CONFIG_FILE}: of which configuration "
-                "they are is not known; put it back, or take another --workdir"
+                f"{str(workdir)!r} has checkpoints but no {CONFIG_FILE}, so their configuration is "
+                "not known: restore the file, or use another --workdir"
             )
     return None
 
@@ -175,8 +177,8 @@ def _compare(workdir: Path, recorded: RunRecord | None, current: RunRecord) -> t
 def _write(workdir: Path, recorded: RunRecord | None, current: RunRecord) -> None:
     config, versions = as_plain_dict(current.config), current.data_versions
     if recorded is not None:
-        # The run's own values, so that its command still fits on any number of devices; and a
-        # version that was not recorded remains unknown.
+        # Keeps the recorded batch size per device, so that the run's command works on any number of
+        # devices. A version that was not recorded stays unknown.
         config["per_device_batch_size"] = recorded.config.per_device_batch_size
         versions = recorded.data_versions
     written = {
@@ -189,7 +191,7 @@ def _write(workdir: Path, recorded: RunRecord | None, current: RunRecord) -> Non
 
 
 def read_run(workdir: Path) -> RunRecord:
-    """Returns what a directory says of its run.
+    """Reads the record of the run in a directory.
 
     Raises:
       WorkdirError: if there is no run, or its configuration cannot be read.
@@ -203,13 +205,13 @@ def read_run(workdir: Path) -> RunRecord:
         batch_size = recorded["global_batch_size"]
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"global_batch_size is {batch_size!r}, expected a positive integer")
-        # Older runs have none.
+        # Older runs did not record versions.
         versions = dict(recorded.get("data_versions", {}))
         return RunRecord(complete_config(recorded["config"]), batch_size, versions)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Writes a JSON file whole or not at all, in the first process only."""
+    """Writes a JSON file completely or not at all, in the first process only."""
     if not is_first_process():
         return
     with replaced_file(path) as partial:
@@ -245,8 +247,8 @@ def _check_same_data(
     if differences:
         raise WorkdirError(
             f"{str(workdir)!r} holds a run on another version of its data: "
-            f"{'; '.join(differences)}. Start again in another --workdir, or install the version "
-            "of the package that the run began with"
+            f"{'; '.join(differences)}. Use another --workdir, or install the version of the "
+            "package that the run began with"
         )
 
 
@@ -261,7 +263,7 @@ def _check_same_everywhere(data_versions: Mapping[str, str]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value as JSON gives it back: tuples as lists."""
+    """Returns a value as it comes back from JSON: tuples become lists."""
     if isinstance(value, ml_collections.ConfigDict):
         value = value.to_dict()
     return json.loads(json.dumps(value))

@@ -22,11 +22,11 @@ MetricRecord = dict[str, Any]
 class MetricWriter:
     """Writes a run's metrics to `metrics.jsonl` and as TensorBoard events.
 
-    A context manager. Only the first process writes; all keep the history.
+    This is a context manager. Only the first process writes; all processes keep the history.
 
     Attributes:
-      history: the records written, in order: {"step": int, name: float, ...}, with "split" where
-        the values are an evaluation's. A resumed run begins with those that it had written before.
+      history: the records written, in order: {"step": int, name: float, ...}. Records of an
+        evaluation also have "split". A resumed run starts with the records that it wrote before.
     """
 
     def __init__(self, workdir: Path, resumed_step: int) -> None:
@@ -34,12 +34,13 @@ class MetricWriter:
 
         Args:
           workdir: the run's directory.
-          resumed_step: updates made before; records of later steps are dropped, and written again.
+          resumed_step: number of updates made before. Records of later steps are removed, because
+            the resumed run writes them again.
         """
         self._path = workdir / METRICS_FILE
         self._events: SummaryWriter | None = None
         if not is_first_process():
-            largest_of_all(0)  # until the first has written what all are to read
+            largest_of_all(0)  # waits until the first process has written the file
         self.history = [
             record for record in read_metrics(workdir) if record["step"] <= resumed_step
         ]
@@ -56,12 +57,12 @@ class MetricWriter:
             self._events.close()
 
     def write(self, step: int, values: Mapping[str, float], split: str = "") -> None:
-        """Writes scalars of a step; the same names at the same step replace the earlier ones.
+        """Writes scalars of a step, which replace earlier ones of the same step and names.
 
         Args:
           step: number of updates made.
-          values: by their published names.
-          split: the evaluated split, for an evaluation.
+          values: the scalars, by their published names.
+          split: the evaluated split; "" for metrics of the training.
         """
         record = {"step": step, **({"split": split} if split else {}), **values}
         earlier = [old for old in self.history if _record_key(old) == _record_key(record)]
@@ -87,7 +88,7 @@ class MetricWriter:
 
 
 def read_metrics(workdir: Path) -> list[MetricRecord]:
-    """Returns the records of a run's `metrics.jsonl`, without a line that a crash cut off."""
+    """Reads the records in a run's `metrics.jsonl`; skips a line that a crash cut short."""
     path = workdir / METRICS_FILE
     if not path.exists():
         return []
@@ -103,7 +104,7 @@ def read_metrics(workdir: Path) -> list[MetricRecord]:
 
 
 def _line(record: MetricRecord) -> str:
-    """A record as JSON, which has no numbers that are not finite: null stands for them."""
+    """Returns a record as a line of JSON, with null for NaN and infinities."""
     finite = {
         k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()
     }

@@ -91,8 +91,8 @@ class Mollweide:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See `Projection.to_plane`; every point is visible."""
         theta, phi = np.broadcast_arrays(theta, phi)
-        # Solve 2 a + sin(2 a) = pi cos(theta). Its left side is flat at the poles, where Newton's
-        # method would fail; bisection is safe.
+        # Solve 2 a + sin(2 a) = pi cos(theta). The left side is flat at the poles, so bisection is
+        # safer than Newton's method.
         low, high = np.full(theta.shape, -np.pi / 2), np.full(theta.shape, np.pi / 2)
         for _ in range(50):
             middle = (low + high) / 2

@@ -39,7 +39,7 @@ class RingTables:
       pixel: (ring, place), the index of the sample in the field.
       present: (ring, place), 1 if the ring has a sample at that place, else 0.
       slot: (pixel,), the index of the sample in the flattened axes (ring, place).
-      chirp: (ring, place), the factors exp(-i pi k^2 / N).
+      chirp: (ring, place), the factors exp(-i pi k^2 / N) for place k.
       phase: (ring, order), the factors of the first longitude and the chirp, for the orders
         0, ..., L - 1, -(L - 1), ..., -1.
       filter: (ring, length), the spectrum of exp(i pi j^2 / N).

@@ -9,7 +9,7 @@ import numpy as np
 
 from sphere_transforms.grids.protocol import Grid
 
-# The members that a transform reads. Drawing and pooling use the others.
+# The members that a transform reads. Drawing, pooling and integrals use the others.
 _MEMBERS = (
     "shape",
     "band_limit",

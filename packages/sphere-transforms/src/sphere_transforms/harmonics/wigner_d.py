@@ -18,8 +18,8 @@ It starts at ell = max(|m|, |n|), where d has a closed form, and is stable for i
 
   K = A (1 - m n / (ell (ell-1))) - A B - 1 is computed as a sum of squares, without cancellation.
 - Angles above pi / 2 are reduced by d^ell_{mn}(pi - beta) = (-1)^(ell-n) d^ell_{-m,n}(beta).
-- If m is large and beta is near a pole, the start value is below the smallest float64. Such values
-  are stored with a separate exponent until they are in range.
+- If m is large and beta is near a pole, the start value may be below the smallest float64. Such
+  values are stored with a separate exponent until they are in range.
 
 *One angle, all m and n* (`wigner_d_planes`). The plane (matrix over m and n) of degree j is the
 plane of degree j - 1/2 times that of degree 1/2, projected on degree j (Risbo 1996; Varshalovich et

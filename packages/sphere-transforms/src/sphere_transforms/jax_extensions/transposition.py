@@ -65,8 +65,8 @@ def _apart(values: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     rank = {axis: place for place, axis in enumerate(long)}
     short = tuple(rank[axis] for axis in axes if axis in rank)
     with set_xla_metadata(inlineable="false"):
-        turned = _transposed(values.reshape([values.shape[axis] for axis in long]), axes=short)
-    return turned.reshape([values.shape[axis] for axis in axes])
+        transposed = _transposed(values.reshape([values.shape[axis] for axis in long]), axes=short)
+    return transposed.reshape([values.shape[axis] for axis in axes])
 
 
 @functools.partial(jax.jit, static_argnames="axes")

@@ -82,7 +82,7 @@ def fold(symmetry: Symmetry, sums: jax.Array, *, rings_reversed: bool = False) -
         sign = _parity_signs(sums.shape[0], sums.ndim + 1, sums.dtype)
         folded = north[:, None] + sign * south[:, None]
         if middle:
-            # On the equator, odd functions vanish, and even functions have a single ring.
+            # On the equator, odd functions vanish, and the ring counts once for even functions.
             equator = sums[:, None, half : half + 1] * ((1 + sign) / 2)
             folded = jnp.concatenate([folded, equator], 2)
         return folded

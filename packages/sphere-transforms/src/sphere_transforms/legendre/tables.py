@@ -73,7 +73,8 @@ def multiply(
       (m, family, row, *rest) in the direction to degrees, (m, family, *rest, ring) in the direction
       to rings.
     """
-    del first_order
+    if not isinstance(first_order, int) or first_order:
+        raise ValueError(f"first_order is {first_order!r}: tables hold all orders, from 0 on.")
     # Remove axes of length 1: with them, XLA copies the operands and results of the products.
     # (Squeeze instead of reshape, because a reshape may gather a sharded batch.)
     short = [

@@ -111,9 +111,9 @@ def rotate_field(
     Raises:
       ValueError: as for `transform.forward` and `rotate_coefficients`.
     """
-    turned = transform.inverse(rotate_coefficients(transform.forward(field), angles))
+    rotated = transform.inverse(rotate_coefficients(transform.forward(field), angles))
     real = [spin for spin, values in field.items() if spin == 0 and not jnp.iscomplexobj(values)]
-    return turned | {spin: turned[spin].real for spin in real}
+    return rotated | {spin: rotated[spin].real for spin in real}
 
 
 def _three(angles: EulerAngles, where: str) -> EulerAngles:
@@ -167,9 +167,9 @@ def _turn(values: jax.Array, alpha: jax.Array, beta: jax.Array, gamma: jax.Array
         return jax.lax.complex(parts[..., 0], parts[..., 1]), None
 
     # (ell, m, batch, channel). A loop over the two multiplications with Delta compiles only one.
-    turned = jax.lax.scan(step, jnp.transpose(values, (1, 2, 0, 3)), jnp.stack(before))[0]
-    turned = jnp.transpose(turned, (2, 0, 1, 3))
-    return turned * (quarter_about_z * alpha)[:, None, :, None]
+    rotated = jax.lax.scan(step, jnp.transpose(values, (1, 2, 0, 3)), jnp.stack(before))[0]
+    rotated = jnp.transpose(rotated, (2, 0, 1, 3))
+    return rotated * (quarter_about_z * alpha)[:, None, :, None]
 
 
 def _turn_about_z(angle: Any, band_limit: int, dtype: Any) -> jax.Array:

@@ -11,9 +11,9 @@ r_m = sqrt((ell - 1)^2 - m^2),
                    - ell / (ell - 1) * r_m r_n / (p_m p_n) * Delta^{ell-2}_{mn}.
 
 A loop over ell therefore holds the planes (matrices over m and n) of two degrees, and no table of
-all degrees. Every factor is a function of m times a function of n, so a plane needs no square
-roots. The recursion starts where the larger order reaches ell (Varshalovich et al. 1988, section
-4.16):
+all degrees. Every factor is a function of m times a function of n, so that no square roots are
+computed for a plane. The recursion starts where the larger order reaches ell (Varshalovich et al.
+1988, section 4.16):
 
   Delta^ell_{n,ell} = 2^-ell sqrt(binomial(2 ell, ell + n)) = (-1)^(ell-n) Delta^ell_{ell,n}.
 
@@ -45,8 +45,8 @@ from sphere_transforms.jax_extensions import apply_linear
 # Up to this band limit a table of all planes is used. It is small (1 MiB in float32), compiles
 # quickly and is faster than the recursion.
 _LARGEST_TABLE = 64
-# From this band limit on, the loop runs in stages, whose planes grow with ell. This halves the work
-# and triples the compilation time.
+# From this band limit on, the loop runs in stages with planes of increasing size. This halves the
+# work and triples the compilation time.
 _STAGED = 384
 _STAGES = 3
 # The start values of the recursion, down to 2^(1-L), must be normal float64 numbers, at least
@@ -169,7 +169,7 @@ def _factors(half: int, exponent: int) -> tuple[jax.Array, ...]:
     Returns:
       Four arrays. The first at m times the first at n is the factor of the first term of the
       recursion, up to its sign; the second likewise for the second term. The third and the fourth
-      are the values at (m, ell) and at (ell, m), times 2^exponent. Entries without a value are zero.
+      are the values at (m, ell) and at (ell, m), times 2^exponent. Other entries are zero.
     """
     ell = jnp.arange(2.0 * half).reshape(half, 2, 1, 1)
     m = (2 * jnp.arange(1.0 * half)[None, :] + jnp.arange(2.0)[:, None]).reshape(1, 1, 2, half)

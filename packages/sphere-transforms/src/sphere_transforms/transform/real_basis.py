@@ -1,8 +1,8 @@
 r"""The transforms in a basis of real harmonics, computed by real matrix products only.
 
 The compiled training step uses these transforms. Fields have the longitude as their first axis,
-with the real and the imaginary component as separate arrays. No direction and no derivative of a
-transform transposes them.
+with the real and the imaginary component as separate arrays. Neither the transforms nor their
+derivatives transpose these arrays.
 
 **Coefficients.** The coefficients a_{ell m} of a field of any spin are split into two sets,
 
@@ -11,9 +11,11 @@ transform transposes them.
 
 Both have the symmetry of the coefficients of a real scalar, so the orders m >= 0 determine them.
 For spin 0, E and B belong to the real and to the imaginary component of the field. For spin 2, they
-are the E and B modes of polarimetry, up to signs (Zaldarriaga and Seljak 1997, eq. 6). A
-convolution multiplies a_{ell m} with a complex number k_ell. It multiplies E + i B with k_ell in
-the same way, for each m, and separately for the real and the imaginary components of E and B.
+are the E and B modes of polarimetry, up to signs (Zaldarriaga and Seljak 1997, eq. 6).
+
+A convolution multiplies a_{ell m} with a complex number k_ell. In terms of E and B, the result is
+Re(k_ell) E - Im(k_ell) B and Im(k_ell) E + Re(k_ell) B. This holds for every m, and for the real
+and for the imaginary components of E and B.
 
 E and B are stored as real arrays (ell, m, 2, ...) with m >= 0. Their entries are sqrt(2) Re and
 sqrt(2) Im for m > 0, and Re and zero for m = 0. Thus the sum of the squares of all entries is the
@@ -47,7 +49,7 @@ from sphere_transforms.jax_extensions import apply_linear, check_x64, contract
 from sphere_transforms.legendre import OrderwiseProduct, OrderwiseTables, orderwise_tables
 from sphere_transforms.transform.memory import available_memory
 
-# The real and the imaginary component of a field, or E and B of its coefficients, or only the first.
+# The real and the imaginary component of a field, or E and B; or only the first of the two.
 Components = tuple[jax.Array, ...]
 
 

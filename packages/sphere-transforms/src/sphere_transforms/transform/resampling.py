@@ -1,4 +1,4 @@
-"""A field moved from one grid to another, through its coefficients."""
+"""Resampling of a field on another grid, through its coefficients."""
 
 from __future__ import annotations
 
@@ -20,27 +20,29 @@ def resample(
     target: Grid | SpinTransform,
     band_limit: int | None = None,
 ) -> dict[int, jax.Array]:
-    """The field's values on another grid.
+    """Computes the values of a field on another grid.
 
-    A field that the source carries exactly, and whose degrees the target carries too, is the same
-    field there to rounding error, at every point. Degrees that the source carries and the target
-    does not are dropped; those that the source does not carry alias. All this is as exact as the
-    source's quadrature: on HEALPix, approximately.
+    A field below the band limits of both grids is resampled exactly, to rounding error. Degrees
+    from the band limit of the target up to that of the source are dropped. Degrees from the band
+    limit of the source on cause aliasing. The accuracy is that of the quadrature of the source: on
+    HEALPix the result is approximate.
 
     Args:
       field: mapping from spin to (batch, *source.shape, channel).
-      source: the grid that the field is on, or a transform on it with the field's spins. Many calls
-        with one transform build no tables anew; under `jit`, pass transforms as arguments.
-      target: the grid to move to, or a transform on it with the field's spins.
-      band_limit: keep degrees below it; None is the smaller of the two band limits.
+      source: the grid of the field, or a transform on that grid with the spins of the field. Pass
+        transforms if you resample many fields, because they keep their tables; under `jit`, pass
+        them as arguments.
+      target: the new grid, or a transform on it with the spins of the field.
+      band_limit: keep only the degrees below it. None means the smaller of the two band limits.
 
     Returns:
-      Mapping from the same spins to (batch, *target.shape, channel). Real spin 0 stays real.
+      Mapping from the same spins to (batch, *target.shape, channel). A real field of spin 0 stays
+      real.
 
     Raises:
-      ValueError: the source or target is neither, a band limit above that of one of them, a spin
-        that does not exist below it or that a given transform lacks, or a field that is not on the
-        source.
+      ValueError: the source or the target is neither a grid nor a transform, the band limit is
+        above that of one of them, |spin| is not below it, a given transform lacks a spin, or the
+        field does not have the shape of the source.
     """
     check_mapping(field, "resample")
     limits = {}

@@ -1,8 +1,9 @@
-"""One map over several devices: rings apart for the Fourier sums, orders apart for the colatitude.
+"""Transforms of maps that are sharded over several devices, by ring and by order.
 
-A transform is two products, and the orders m of the second are independent of each other. So a
-field whose rings are spread over devices needs one exchange between the two, an all-to-all that
-makes whole rings of some orders out of some rings of all orders. No device ever holds a whole map.
+The Fourier sums of different rings are independent, and so are the products along the colatitude of
+different orders m. Each device computes the Fourier sums of some rings. Then an all-to-all exchange
+gives each device all rings of some orders, for which it computes the products. No device ever holds
+a whole map.
 """
 
 from __future__ import annotations
@@ -29,21 +30,23 @@ from sphere_transforms.transform.spin_transform import SpinTransform
 def forward_by_orders(
     transform: SpinTransform, field: Mapping[int, jax.Array], mesh: Mesh, axis_name: str
 ) -> dict[int, jax.Array]:
-    """`SpinTransform.forward` of maps whose rings are sharded, to coefficients sharded by order.
+    """`SpinTransform.forward` for a field sharded over rings; coefficients are sharded by order.
 
     Args:
-      transform: of method "recursion", on a grid of shape (lat, long).
-      field: mapping from spin to (batch, lat, long, channel), sharded (or to be sharded) over lat.
+      transform: a transform with the method "recursion", on a grid of shape (lat, long).
+      field: mapping from spin to (batch, lat, long, channel). Arrays that are not yet sharded over
+        lat are sharded.
       mesh: the devices.
-      axis_name: the mesh's axis to spread over; its size divides lat, and twice its size L.
+      axis_name: the axis of the mesh to shard over. Its size must divide lat, and twice its size
+        must divide L.
 
     Returns:
-      Mapping from spin to complex (m, ell, side, batch, channel), sharded over m = 0, ..., L - 1;
-      the sides are m and -m, or m alone for real fields of spin 0. `coefficients_from_orders` makes
-      the public layout of it.
+      Mapping from spin to complex arrays (m, ell, side, batch, channel), sharded over m = 0, ...,
+      L - 1. The sides are m and -m, or only m for real fields of spin 0. Use
+      `coefficients_from_orders` to convert them to the public layout.
 
     Raises:
-      ValueError: a transform of another kind, or sizes that do not divide.
+      ValueError: the transform has another method or kind of grid, or the sizes do not divide.
     """
     return {
         spin: _apply(transform, spin, values, mesh, axis_name, to_degrees=True)
@@ -54,20 +57,20 @@ def forward_by_orders(
 def inverse_by_orders(
     transform: SpinTransform, orders: Mapping[int, jax.Array], mesh: Mesh, axis_name: str
 ) -> dict[int, jax.Array]:
-    """The inverse of `forward_by_orders`: coefficients by order to fields sharded over lat.
+    """`SpinTransform.inverse` for coefficients sharded by order; inverts `forward_by_orders`.
 
     Args:
-      transform: as there.
-      orders: mapping from spin to complex (m, ell, side, batch, channel); spin 0 with one side
-        gives a real field.
+      transform: as for `forward_by_orders`.
+      orders: mapping from spin to complex arrays (m, ell, side, batch, channel). If spin 0 has one
+        side, its field is real.
       mesh: the devices.
-      axis_name: the mesh's axis to spread over.
+      axis_name: the axis of the mesh to shard over, as for `forward_by_orders`.
 
     Returns:
       Mapping from spin to (batch, lat, long, channel), sharded over lat.
 
     Raises:
-      ValueError: a transform of another kind, or sizes that do not divide.
+      ValueError: the transform has another method or kind of grid, or the sizes do not divide.
     """
     return {
         spin: _apply(transform, spin, values, mesh, axis_name, to_degrees=False)
@@ -76,7 +79,7 @@ def inverse_by_orders(
 
 
 def coefficients_from_orders(orders: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
-    """From (m, ell, side, batch, channel) to the public (batch, ell, m, channel)."""
+    """Converts (m, ell, side, batch, channel) to the public layout (batch, ell, m, channel)."""
     return {
         spin: from_order_layout(jnp.stack([values.real, values.imag], 3))
         for spin, values in orders.items()
@@ -86,9 +89,10 @@ def coefficients_from_orders(orders: Mapping[int, jax.Array]) -> dict[int, jax.A
 def orders_from_coefficients(
     coefficients: Mapping[int, jax.Array], *, real_scalars: bool = False
 ) -> dict[int, jax.Array]:
-    """From the public (batch, ell, m, channel) to (m, ell, side, batch, channel).
+    """Converts the public layout (batch, ell, m, channel) to (m, ell, side, batch, channel).
 
-    With real_scalars spin 0 has one side: that of the real part of its field.
+    With `real_scalars=True`, spin 0 gets one side, which is that of the real component of its
+    field.
     """
     result = {}
     for spin, values in coefficients.items():
@@ -105,8 +109,8 @@ class _ByOrders:
     operator: Analysis | Synthesis
     mesh: Mesh
     axis_name: str
-    # Factor of the orders m > 0 of a real field. They stand for -m too: a sum over m counts them
-    # twice, and so does the transpose of a synthesis.
+    # The factor of the orders m > 0 of a real field. These also represent -m: a sum over m counts
+    # them twice, and so does the transpose of a synthesis.
     doubling: float = 1.0
 
     def __call__(self, tables: TransformTables, data: jax.Array) -> jax.Array:
@@ -129,7 +133,7 @@ class _ByOrders:
 
     @property
     def transpose(self) -> _ByOrders:
-        """The operator's transpose, spread in the same way."""
+        """The transposed operator, with the same sharding."""
         change = 0.5 if isinstance(self.operator, Analysis) else 2.0
         doubling = self.doubling * change if self.operator.real else 1.0
         return dataclasses.replace(self, operator=self.operator.transpose, doubling=doubling)
@@ -181,7 +185,7 @@ def _apply(
     lat = transform.grid.shape[0]
     if transform.method != "recursion" or len(transform.grid.shape) != 2:
         raise ValueError(
-            f"{transform!r}: by orders a transform needs method='recursion' and a grid of shape "
+            f"{transform!r}: a transform by orders needs method='recursion' and a grid of shape "
             "(lat, long)."
         )
     if lat % size or transform.band_limit % (2 * size):

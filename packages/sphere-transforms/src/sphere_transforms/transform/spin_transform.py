@@ -29,25 +29,27 @@ from sphere_transforms.transform.memory import MemoryEstimate, choose_method, es
 class SpinTransform:
     """Forward and inverse transforms of fields on one grid, for a set of spin weights.
 
-    forward:  a_{ell m} = integral of f conj(sYlm), by the grid's exact quadrature;
-    inverse:  f = sum over ell and m of a_{ell m} sYlm.
+    - `forward`: a_{ell m} = integral of f conj(sYlm), by the quadrature of the grid.
+    - `inverse`: f = sum over ell and m of a_{ell m} sYlm.
 
-    Each is a Fourier sum along the rings and, for every order m, a matrix between colatitude and
-    degree. That matrix is read from tables, quick where they fit, or computed on the way by a
-    recursion in ell with memory O(L^2); what both save by symmetry says `symmetry`. The object is a
-    pytree whose leaves are these tables: pass it to a jitted function as an argument, and they
-    travel as such instead of being compiled in. Both directions are differentiable, in forward and
-    reverse mode and to any order, with respect to their argument: the derivative of one is the
-    adjoint of the other.
+    Each transform consists of Fourier sums along the rings and, for every order m, a matrix product
+    between colatitude and degree. The matrices are read from tables, which is fast if they fit into
+    memory, or computed during the transform by a recursion in ell, with memory O(L^2).
+
+    The transform is a pytree whose leaves are its tables. Pass it to jitted functions as an
+    argument: then the tables are arguments too, and not constants in the compiled program.
+
+    Both directions are differentiable with respect to their argument, in forward and reverse mode
+    and to any order. A reverse-mode derivative of one direction is computed by the other direction.
 
     Attributes:
       grid: the grid.
-      spins: the spin weights, increasing.
+      spins: the spin weights, in increasing order.
       band_limit: L; coefficients have degrees ell < L.
-      method: "tables" or "recursion", as asked for or as "auto" chose.
-      memory: the estimate that "auto" chooses by.
-      precision: of the matrix products, full float32 by default: TF32 or bfloat16 ruins
-        equivariance silently.
+      method: "tables" or "recursion", as requested or as chosen by "auto".
+      memory: the memory estimate, by which "auto" chooses.
+      precision: the precision of the matrix products. The default is full float32, because TF32 and
+        bfloat16 destroy equivariance without any warning.
     """
 
     grid: Grid
@@ -68,22 +70,24 @@ class SpinTransform:
         memory_limit: int | None = None,
         precision: Any = jax.lax.Precision.HIGHEST,
     ):
-        """Builds the tables, or takes them from the cache.
+        """Computes the tables, or takes them from the cache.
 
         Args:
-          grid: where fields are sampled.
-          spins: spin weights, each with |spin| < band limit.
-          band_limit: L, at most the grid's own, which None stands for.
-          dtype: of the tables, float32 or float64. None: float64 where x64 is enabled (float32
-            input then uses tables cast down), else float32.
-          method: "tables", "recursion", or "auto" for the one that `memory` suggests: tables up to
-            a gigabyte.
-          memory_limit: bytes that the method may need; None for half of the device's memory.
-          precision: of the matrix products.
+          grid: the grid of the fields.
+          spins: the spin weights, each with |spin| < band limit.
+          band_limit: L, at most that of the grid. None means the band limit of the grid.
+          dtype: the dtype of the tables, float32 or float64. None means float64 if x64 is enabled,
+            else float32. For float32 input, float64 tables are cast to float32.
+          method: "tables", "recursion" or "auto". "auto" uses tables if they need at most 1 GiB and
+            fit into the memory limit. Otherwise it uses the recursion if that is possible, and
+            larger tables if not.
+          memory_limit: bytes that the method may need. None means half of the memory of the device.
+          precision: the precision of the matrix products.
 
         Raises:
-          ValueError: no spin, a spin or band limit out of range, float64 without x64, an unknown
-            method, or one that does not fit.
+          ValueError: there is no spin, a spin or the band limit is out of range, the dtype is not
+            float32 or float64, it is float64 without x64, or the method is unknown or does not fit
+            into the memory limit.
         """
         self.grid = check_grid(grid)
         self.band_limit = checked_band_limit(grid, band_limit)
@@ -97,24 +101,25 @@ class SpinTransform:
             self._spin_tables = {spin: self._make_tables(spin) for spin in self.spins}
 
     def forward(self, field: Field, *, iterations: int = 0) -> dict[int, jax.Array]:
-        """Coefficients of a field.
+        """Computes the coefficients of a field.
 
         Args:
           field: mapping from spin to arrays (batch, lat, long, channel), or (batch, pixel, channel)
-            on HEALPix; float32, float64, complex64 or complex128; any of the transform's spins.
-            Real spin-0 input takes half the work. float64 and complex128 need the transform to
-            have been made under x64.
-          iterations: of refinement, a + A(f - S a) for a, where the quadrature is approximate:
-            each costs an inverse and a forward transform. On HEALPix three reach 1e-5 or less at
-            band limit 2 nside; the other grids need none.
+            on HEALPix. It may have any of the spins of the transform. The dtype is float32,
+            float64, complex64 or complex128; float64 and complex128 need float64 tables (and
+            x64). A real field of spin 0 takes half the work.
+          iterations: number of refinement steps, for grids whose quadrature is approximate. Each
+            step replaces the coefficients a by a + forward(f - inverse(a)), which costs an inverse
+            and a forward transform. On HEALPix, three steps reach an error of 1e-5 or less at band
+            limit 2 nside. The other grids need no refinement.
 
         Returns:
-          Mapping from the same spins to complex arrays (batch, ell, m, channel): ell in [0, L), m
-          from -(L-1) to L-1; zero where |m| > ell or ell < |spin|.
+          Mapping from the same spins to complex arrays (batch, ell, m, channel), with ell in [0, L)
+          and m from -(L-1) to L-1. Zero where |m| > ell or ell < |spin|.
 
         Raises:
-          ValueError: no mapping, a spin the transform was not made for, an array of the wrong
-            shape or dtype, or iterations that are no count.
+          ValueError: the argument is not a mapping, the transform lacks a spin, an array has the
+            wrong shape or dtype, or `iterations` is not a whole number of at least 0.
         """
         _check_mapping(field, "field")
         whole_number(iterations, "iterations", least=0, advice=", the steps of refinement.")
@@ -137,19 +142,20 @@ class SpinTransform:
     def inverse(
         self, coefficients: Coefficients, *, real_scalars: bool = False
     ) -> dict[int, jax.Array]:
-        """The field with the given coefficients.
+        """Computes the field from its coefficients.
 
         Args:
-          coefficients: mapping from spin to complex arrays (batch, ell, m, channel). What stands
-            where |m| > ell or ell < |spin| has no effect.
-          real_scalars: of spin 0 give the real part alone, as a real array, at half the cost.
+          coefficients: mapping from spin to complex arrays (batch, ell, m, channel). Entries with
+            |m| > ell or ell < |spin| have no effect.
+          real_scalars: for spin 0, return only the real component of the field, as a real array.
+            This takes half the work.
 
         Returns:
           Mapping from the same spins to complex arrays (batch, *grid.shape, channel).
 
         Raises:
-          ValueError: no mapping, a spin the transform was not made for, or an array of the wrong
-            shape or dtype.
+          ValueError: the argument is not a mapping, the transform lacks a spin, or an array has the
+            wrong shape or dtype.
         """
         shape = (self.band_limit, 2 * self.band_limit - 1)
         _check_mapping(coefficients, "coefficients")
@@ -166,7 +172,7 @@ class SpinTransform:
     def operator(
         self, spin: int, dtype: Any, *, real: bool, to_degrees: bool
     ) -> tuple[Analysis | Synthesis, TransformTables]:
-        """The linear operator of one spin and direction, and its tables in a dtype."""
+        """Returns the linear operator of one spin and direction, and its tables in the dtype."""
         product = self._product(spin, to_degrees=to_degrees)
         kind = Analysis if to_degrees else Synthesis
         return kind(self.grid, product, real), self._tables(spin, 0 if to_degrees else 1, dtype)
@@ -177,7 +183,7 @@ class SpinTransform:
 
     @property
     def dtype(self) -> np.dtype:
-        """Of the tables."""
+        """The dtype of the tables."""
         return np.dtype(self._dtype)
 
     def __repr__(self) -> str:
@@ -187,7 +193,7 @@ class SpinTransform:
         )
 
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
-        """Tables as leaves; the rest is static."""
+        """Returns the tables as leaves, and all other attributes as static data."""
         children = ((jax.tree_util.GetAttrKey("_spin_tables"), self._spin_tables),)
         static = (self.grid, self.spins, self.band_limit, self.precision, self._dtype, self.memory)
         return children, (*static, self.method)
@@ -202,7 +208,7 @@ class SpinTransform:
         return self
 
     def _make_tables(self, spin: int) -> tuple[TransformTables, TransformTables]:
-        """For analysis and for synthesis; both hold the same functions where the grid allows."""
+        """Makes the tables of analysis and synthesis."""
         rings = ring_tables(self.grid, self.band_limit, self._dtype)
         options = (spin, self.band_limit, self.method, self._dtype)
         return (
@@ -263,7 +269,7 @@ class SpinTransform:
 
 
 def _cast(table: jax.Array, dtype: Any) -> jax.Array:
-    """To another precision; whole numbers stay."""
+    """Casts a table to another precision; integers are not changed."""
     if jnp.iscomplexobj(table):
         return table.astype(jnp.result_type(dtype, jnp.complex64))
     return table.astype(dtype) if jnp.issubdtype(table.dtype, jnp.floating) else table

@@ -47,9 +47,7 @@ def with_int32_labels(batch: Batch) -> Batch:
         return batch
     limits = np.iinfo(np.int32)
     if labels.size and not (limits.min <= labels.min() and labels.max() <= limits.max):
-        raise ValueError(
-            f"labels from {labels.min()} to {labels.max()}, outside of the range of int32"
-        )
+        raise ValueError(f"labels from {labels.min()} to {labels.max()}, beyond the range of int32")
     return batch | {"label": labels.astype(np.int32)}
 
 

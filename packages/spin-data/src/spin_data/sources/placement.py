@@ -36,9 +36,7 @@ class InMemorySource:
         self.source = source
         self.name = name
         self._in_memory: ArraySource | None = None
-        self._failure: Exception | None = (
-            None  # of reading; raised again in other threads
-        )
+        self._failure: Exception | None = None  # of reading; raised again in other threads
         self._lock = threading.Lock()  # because several threads read ahead
 
     def __len__(self) -> int:

@@ -46,7 +46,5 @@ class PreparedSource:
         try:
             records = self._source.__getitems__(indices.tolist())  # type: ignore[attr-defined]
         except Exception:
-            records = [
-                self[index] for index in indices.tolist()
-            ]  # names the bad record
+            records = [self[index] for index in indices.tolist()]  # names the bad record
         return stack_records(records)

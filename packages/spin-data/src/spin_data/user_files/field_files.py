@@ -79,9 +79,7 @@ def load_fields(
     }
     sources = {split: sources[split] for split in SPLITS if split in sources}
     if "train" not in sources:
-        raise ValueError(
-            f"{where}: no split 'train'; it has {', '.join(sources) or 'no splits'}"
-        )
+        raise ValueError(f"{where}: no split 'train'; it has {', '.join(sources) or 'no splits'}")
     record = sources["train"][0]
     spec = FieldSpec(_grid_of(where, grid, record["input"]), _channels_of(record["input"]))
     if num_classes is None:
@@ -151,8 +149,8 @@ def _read(
 ) -> dict[str, RandomAccessSource]:
     """Reads the sources in a file, by split.
 
-    A file that is one of several contains the split of its name. If the file is the only one, its
-    array "split" defines the splits, or else a hash divides its examples.
+    A file in a folder contains the split of its name. If the file is the only one (`alone`), its
+    array "split" defines the splits. Without this array, a hash divides the examples.
     """
     if file.suffix == ".array_record":
         source = ArrayRecordSource(file, num_classes=num_classes)

@@ -30,8 +30,8 @@ def read_image(
         file: the image; an image that is not square is padded with black.
         grid: a ring grid; finer pixels are averaged.
         grayscale: return one channel, instead of red, green and blue.
-        inverted: invert the brightness first. Use it for drawings in ink if the model was trained
-            on bright digits on black, as in MNIST.
+        inverted: invert the brightness first. Use it for dark ink on bright paper if the model was
+            trained on bright digits on black, such as MNIST.
         angles: ZYZ Euler angles of a rotation, as for `project_images`, each (1,).
 
     Returns:
@@ -75,7 +75,7 @@ def read_panorama(
     image = _open(file, grayscale, inverted)
     rows, columns = grid.shape
     if image.height > 2 * rows or image.width > 2 * columns:
-        # The averages are over areas that do not extend across the edge.
+        # The averaged areas do not extend across the edge of the image.
         image = _averaged(image, 2 * columns, 2 * rows)
     return sample_panorama(_channels(image), grid)
 
