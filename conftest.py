@@ -2,6 +2,9 @@
 
 import importlib.util
 import os
+from collections.abc import Iterator
+
+import pytest
 
 if importlib.util.find_spec("jax") is not None:
     # Before the first use of JAX: sharding is tested on virtual devices, on any machine.
@@ -10,3 +13,15 @@ if importlib.util.find_spec("jax") is not None:
     import jax
 
     jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def fully_optimized() -> Iterator[None]:
+    """Compiles the test's programs as users' are: for tests that read what XLA makes of them.
+
+    tox turns most of XLA's optimizations off for the packages' tests, whose time is compilation.
+    """
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)

@@ -25,8 +25,8 @@ from benchmark_step import (
 STAGES = {
     "_analyze": "analysis",
     "_synthesize": "synthesis",
-    "_multiply": "filter product",
-    "_statistics": "batch statistics",
+    "multiply_rows": "filter product",
+    "batch_statistics": "batch statistics",
     "gather_rows": "rows for the filter",
     "nonlinearity": "nonlinearity",
     "weighted_pool": "pooling",

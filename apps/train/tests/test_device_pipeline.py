@@ -79,6 +79,7 @@ def test_a_rotation_turns_the_fields_that_the_records_hold():
             np.testing.assert_allclose(field[spin][example], expected[spin][0], atol=2e-6)
 
 
+@pytest.mark.usefixtures("fully_optimized")
 def test_rotated_gradients_agree_on_one_device_and_eight(config):
     config.dataset = "tiny_spheres/spins"
     config.augment_rotation = True

@@ -94,6 +94,7 @@ def test_one_device_eight_and_two_processes_have_the_same_gradients(tmp_path):
             np.testing.assert_allclose(other[name], one[name], rtol=0, atol=1e-5 * scale)
 
 
+@pytest.mark.usefixtures("fully_optimized")
 def test_the_step_over_eight_devices_gathers_no_activations():
     config = spin_train.load_config("digits")
     config.update({"per_device_batch_size": 2})

@@ -199,6 +199,7 @@ def test_accumulated_gradients_are_those_of_the_parts(config, devices):
     jax.tree.map(assert_close, jax.device_get(statistics), jax.device_get(batch_stats))
 
 
+@pytest.mark.usefixtures("fully_optimized")
 def test_accumulation_gathers_nothing():
     """On eight devices a microbatch is taken from each device's own share."""
     mesh = data_mesh()

@@ -140,6 +140,7 @@ def test_the_estimate_of_tables_is_their_size(name):
     assert transform.memory.tables == sum(distinct.values())
 
 
+@pytest.mark.usefixtures("fully_optimized")
 @pytest.mark.parametrize(("name", "spin"), [("EquiangularGrid", 0), ("McEwenWiauxGrid", 1)])
 def test_the_recursion_has_memory_as_a_map_and_a_program_of_one_size(name, spin):
     lowered, memory = {}, {}

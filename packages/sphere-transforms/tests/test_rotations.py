@@ -285,6 +285,7 @@ def test_vmap_over_maps_and_rotations():
     np.testing.assert_allclose(one_map, expected[:1], atol=2e-5)
 
 
+@pytest.mark.usefixtures("fully_optimized")
 def test_memory_of_the_gradient_grows_as_the_coefficients():
     coefficients = st.random_coefficients(jax.random.key(0), {0: 1}, 256)[0]
 

@@ -54,6 +54,7 @@ def assert_same(found, expected):
         np.testing.assert_allclose(found[spin], expected[spin], rtol=0, atol=2e-6 * largest)
 
 
+@pytest.mark.usefixtures("fully_optimized")
 @every_transform
 @pytest.mark.parametrize("function", [there_and_back, gradient], ids=["transforms", "gradient"])
 def test_a_sharded_batch_stays_where_it_is(grid, method, function):

@@ -86,6 +86,7 @@ def assert_spread(values, axis, count=8):
 
 
 @cases
+@pytest.mark.usefixtures("fully_optimized")
 def test_both_directions(grid, real):
     transform = transform_of(grid)
     mesh = mesh_of(8)
@@ -113,6 +114,7 @@ def test_both_directions(grid, real):
 
 
 @pytest.mark.parametrize(("grid", "real"), CASES[1:], ids=repr)
+@pytest.mark.usefixtures("fully_optimized")
 def test_gradients_through_both_directions(grid, real):
     transform = transform_of(grid)
     mesh = mesh_of(8)

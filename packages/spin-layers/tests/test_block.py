@@ -142,6 +142,7 @@ def test_a_real_array_of_another_spin_is_taken_as_complex():
         np.testing.assert_array_equal(real[spin], complex_[spin])
 
 
+@pytest.mark.usefixtures("fully_optimized")
 def test_a_sharded_batch_is_not_gathered_in_a_block():
     mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
     block = sl.SpinBlock(GRID, {0: 2, 1: 2}, {0: 3, 1: 3}, pool=True, rngs=nnx.Rngs(0))
@@ -168,6 +169,7 @@ def test_a_sharded_batch_is_not_gathered_in_a_block():
         np.testing.assert_allclose(one, other, atol=1e-5 * float(jnp.abs(one).max()))
 
 
+@pytest.mark.usefixtures("fully_optimized")
 def test_what_the_compiled_gradient_turns_round():
     """Fields never; coefficients on the way to the filter and back, in value and derivative.
 

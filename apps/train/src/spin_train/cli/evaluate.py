@@ -56,7 +56,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         result["accuracy_by_degrees"] = rotations.accuracy
         result["equivariance_error"] = rotations.layer_errors
         result["invariance_error"] = rotations.invariance_error
-        print(f"\nequivariance errors, over {rotations.examples} randomly rotated examples:")
+        print(
+            f"\nequivariance errors: layers over {rotations.layer_examples} and outputs over "
+            f"{rotations.examples} randomly rotated examples:"
+        )
         for layer, error in rotations.layer_errors.items():
             print(f"{layer:<24} {error:.3e}")
         if rotations.invariance_error is not None:

@@ -71,7 +71,8 @@ def global_batch_size(workdir: Path, config: ml_collections.ConfigDict, device_c
         return current  # another run: `claimed_workdir` lists the differences
     microbatches = device_count * config.gradient_accumulation_steps
     if recorded % microbatches:
-        fitting = [n for n in range(1, recorded + 1) if recorded % n == 0]
+        steps = config.gradient_accumulation_steps
+        fitting = [n for n in range(1, recorded + 1) if recorded % (n * steps) == 0]
         share = (
             f", in {config.gradient_accumulation_steps} microbatches each,"
             if config.gradient_accumulation_steps > 1

@@ -62,7 +62,9 @@ def rotate(coefficients: np.ndarray, angles: tuple[float, float, float]) -> np.n
     for ell in range(band_limit):
         m = np.arange(-ell, ell + 1)
         inside = slice(band_limit - 1 - ell, band_limit + ell)
-        about_y_and_z = wigner_d_matrix(ell, beta) @ (np.exp(-1j * m * gamma) * coefficients[ell, inside])
+        about_y_and_z = wigner_d_matrix(ell, beta) @ (
+            np.exp(-1j * m * gamma) * coefficients[ell, inside]
+        )
         rotated[ell, inside] = np.exp(-1j * m * alpha) * about_y_and_z
     return rotated
 
