@@ -43,7 +43,7 @@ def test_files_of_no_model(tmp_path):
     sl.write_weights(tmp_path / "w", model, {"model_name": "tiny_classifier"})
     with pytest.raises(
         ValueError,
-        match="does not say which model it is of .*it lacks model_options, input, output",
+        match=r"does not say which model it is of .*it lacks model_options, input, output",
     ):
         spin_models.load(tmp_path / "w")
     sl.write_weights(tmp_path / "w", model, METADATA | {"model_name": "tiny_clasifier"})

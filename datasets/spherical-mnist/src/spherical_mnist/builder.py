@@ -38,10 +38,10 @@ class SphericalMnistConfig(tfds.core.BuilderConfig):
     """A variant of the dataset.
 
     Attributes:
-        images_per_rotation: the number of consecutive images with the same rotation; 0 for no
-            rotations.
-        bilinear: whether to interpolate bilinearly, instead of as published.
-        gradient: whether to store the image's gradient, a field of spin 1, instead of its values.
+      images_per_rotation: the number of consecutive images with the same rotation; 0 for no
+        rotations.
+      bilinear: whether to interpolate bilinearly, instead of as published.
+      gradient: whether to store the image's gradient, a field of spin 1, instead of its values.
     """
 
     images_per_rotation: int = 0
@@ -55,10 +55,10 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
     Records are in the order of MNIST's files.
 
     Args:
-        mnist_dir: a folder with the four IDX files of MNIST. None uses the environment variable
-            SPIN_MNIST_DIR, or downloads the files if it is not set.
-        **kwargs: arguments of `tfds.core.GeneratorBasedBuilder`: `config` (a name in
-            `BUILDER_CONFIGS`), `data_dir`, `version`.
+      mnist_dir: a folder with the four IDX files of MNIST. None uses the environment variable
+        SPIN_MNIST_DIR, or downloads the files if it is not set.
+      **kwargs: arguments of `tfds.core.GeneratorBasedBuilder`: `config` (a name in
+        `BUILDER_CONFIGS`), `data_dir`, `version`.
     """
 
     VERSION = tfds.core.Version("2.0.0")

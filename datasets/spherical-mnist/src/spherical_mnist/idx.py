@@ -23,17 +23,17 @@ def read_idx(path: Path, *, ndim: int, md5: str | None = None) -> np.ndarray:
     """Reads an IDX file of bytes.
 
     Args:
-        path: the file; it is decompressed if its name ends in ".gz".
-        ndim: the required number of dimensions, 3 for images and 1 for labels.
-        md5: the required checksum of the uncompressed content; None for no check.
+      path: the file; it is decompressed if its name ends in ".gz".
+      ndim: the required number of dimensions, 3 for images and 1 for labels.
+      md5: the required checksum of the uncompressed content; None for no check.
 
     Returns:
-        uint8 array with `ndim` axes, read-only.
+      uint8 array with `ndim` axes, read-only.
 
     Raises:
-        FileNotFoundError: the file does not exist.
-        ValueError: the file is damaged, is not an IDX file of bytes with `ndim` dimensions, or has
-            another checksum.
+      FileNotFoundError: the file does not exist.
+      ValueError: the file is damaged, is not an IDX file of bytes with `ndim` dimensions, or has
+        another checksum.
     """
     content = path.read_bytes()
     if path.suffix == ".gz":

@@ -41,20 +41,20 @@ def read_mnist(
     """Reads MNIST from a folder, or downloads it.
 
     Args:
-        mnist_dir: folder with the four IDX files, plain or gzipped. None uses the environment
-            variable SPIN_MNIST_DIR, or downloads the files if it is not set.
-        download_dir: folder for downloaded files.
-        md5: the names and checksums of the files.
-        mirrors: addresses to download from, tried in this order.
+      mnist_dir: folder with the four IDX files, plain or gzipped. None uses the environment
+        variable SPIN_MNIST_DIR, or downloads the files if it is not set.
+      download_dir: folder for downloaded files.
+      md5: the names and checksums of the files.
+      mirrors: addresses to download from, tried in this order.
 
     Returns:
-        Mapping with "train" and "test", each a pair of uint8 images (example, 28, 28) and uint8
-        labels (example,).
+      Mapping with "train" and "test", each a pair of uint8 images (example, 28, 28) and uint8
+      labels (example,).
 
     Raises:
-        FileNotFoundError: a file is missing in the folder.
-        ConnectionError: a file cannot be downloaded.
-        ValueError: a file is damaged or has another checksum.
+      FileNotFoundError: a file is missing in the folder.
+      ConnectionError: a file cannot be downloaded.
+      ValueError: a file is damaged or has another checksum.
     """
     folder = mnist_dir or os.environ.get("SPIN_MNIST_DIR")
     if folder:

@@ -16,13 +16,13 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     or the process is killed, the old content stays. The temporary name has the same suffix.
 
     Args:
-        path: the file.
+      path: the file.
 
     Yields:
-        The temporary path, in the same folder.
+      The temporary path, in the same folder.
 
     Raises:
-        OSError: the file cannot be replaced.
+      OSError: the file cannot be replaced.
     """
     target = Path(path)
     partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")

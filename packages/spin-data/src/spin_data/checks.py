@@ -15,9 +15,9 @@ def check_dataset(dataset: Dataset) -> None:
     """Checks the first, middle and last record of every split against the specification.
 
     Raises:
-        ValueError: the dataset has no splits, a split is empty, the version is not a string, or a
-            record differs from the specification in its label or in the names, shapes or dtypes of
-            its fields.
+      ValueError: the dataset has no splits, a split is empty, the version is not a string, or a
+        record differs from the specification in its label or in the names, shapes or dtypes of
+        its fields.
     """
     version = getattr(dataset, "version", "") or ""  # datasets of plugins may have no version
     if not isinstance(version, str):

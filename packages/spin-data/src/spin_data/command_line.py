@@ -22,10 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command.
 
     Args:
-        arguments: command-line arguments; None for those of the process.
+      arguments: command-line arguments; None for those of the process.
 
     Returns:
-        The exit status: 0, or 2 after a user error, which is printed as one line on stderr.
+      The exit status: 0, or 2 after a user error, which is printed as one line on stderr.
     """
     parser = _parser()
     parsed, others = parser.parse_known_args(arguments)

@@ -48,14 +48,14 @@ class Dataset:
     """A learning task on the sphere.
 
     Attributes:
-        input: the grid, and the number of channels per spin weight.
-        output: `ClassSpec` if the labels are classes, `FieldSpec` if they are fields.
-        splits: mapping from the name of a split ("train", "validation", "test") to its source.
-        folder: the folder of the dataset's files and checksums, if `spin_data.tfds_building` built
-            it; otherwise None.
-        class_names: names of the classes, in the order of the labels; empty if they are not known.
-        version: version of the data, "" if there is none. A training run does not resume on data of
-            another version.
+      input: the grid, and the number of channels per spin weight.
+      output: `ClassSpec` if the labels are classes, `FieldSpec` if they are fields.
+      splits: mapping from the name of a split ("train", "validation", "test") to its source.
+      folder: the folder of the dataset's files and checksums, if `spin_data.tfds_building` built
+        it; otherwise None.
+      class_names: names of the classes, in the order of the labels; empty if they are not known.
+      version: version of the data, "" if there is none. A training run does not resume on data of
+        another version.
     """
 
     input: FieldSpec
@@ -75,7 +75,7 @@ def spin_weight(name: str) -> int:
     """Returns the spin weight of a name in a record; the inverse of `spin_name`.
 
     Raises:
-        ValueError: the name is not `"spin_"` followed by an integer.
+      ValueError: the name is not `"spin_"` followed by an integer.
     """
     prefix, _, weight = name.partition("_")
     try:

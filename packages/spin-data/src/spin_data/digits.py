@@ -31,20 +31,20 @@ def load(
     the same split.
 
     Args:
-        rotated: rotate each digit by a uniformly random rotation, instead of projecting it around
-            the south pole.
-        resolution: resolution of the equiangular grid.
-        rotations_per_digit: the number of times that each training digit appears, with a different
-            rotation each time. Validation and test digits appear once. Ignored unless `rotated`.
-        seed: determines the rotations.
+      rotated: rotate each digit by a uniformly random rotation, instead of projecting it around
+        the south pole.
+      resolution: resolution of the equiangular grid.
+      rotations_per_digit: the number of times that each training digit appears, with a different
+        rotation each time. Validation and test digits appear once. Ignored unless `rotated`.
+      seed: determines the rotations.
 
     Returns:
-        A dataset with one channel of spin 0, uint8, and ten classes. The attribute `originals` of
-        its sources has the index of each example's digit, in scikit-learn's order.
+      A dataset with one channel of spin 0, uint8, and ten classes. The attribute `originals` of
+      its sources has the index of each example's digit, in scikit-learn's order.
 
     Raises:
-        ValueError: `rotations_per_digit` is not positive, or there is no equiangular grid of this
-            resolution.
+      ValueError: `rotations_per_digit` is not positive, or there is no equiangular grid of this
+        resolution.
     """
     if rotations_per_digit < 1:
         raise ValueError(f"rotations_per_digit is {rotations_per_digit}, expected 1 or more")

@@ -24,13 +24,13 @@ def encode_complex(values: np.ndarray) -> np.ndarray:
     """Encodes complex values as pairs of int8.
 
     Args:
-        values: complex, of any shape, with components in [-1, 1].
+      values: complex, of any shape, with components in [-1, 1].
 
     Returns:
-        int8 (*values.shape, 2): real and imaginary component, times 127, rounded.
+      int8 (*values.shape, 2): real and imaginary component, times 127, rounded.
 
     Raises:
-        ValueError: a component is outside of [-1, 1], or not finite.
+      ValueError: a component is outside of [-1, 1], or not finite.
     """
     components = np.stack([values.real, values.imag], -1)
     if not (np.abs(components) <= 1).all():  # written so that it also rejects nan
@@ -45,12 +45,12 @@ def decode_fields(fields: Mapping[str, Any]) -> dict[int, jax.Array]:
     """Decodes the input of a batch to a field, on the device.
 
     Args:
-        fields: mapping from spin name to array (batch, lat, long, channel): uint8, int8 with a last
-            axis of 2, or float or complex, which is not changed. The arrays may be traced.
+      fields: mapping from spin name to array (batch, lat, long, channel): uint8, int8 with a last
+        axis of 2, or float or complex, which is not changed. The arrays may be traced.
 
     Returns:
-        Mapping from spin weight to array (batch, lat, long, channel): float32 for uint8, complex64
-        for int8.
+      Mapping from spin weight to array (batch, lat, long, channel): float32 for uint8, complex64
+      for int8.
     """
     return {spin_weight(name): _decode(values) for name, values in fields.items()}
 
@@ -61,12 +61,12 @@ def read_fields(
     """Reads records and decodes their inputs.
 
     Args:
-        source: any source.
-        indices: integers (batch,) in [0, len(source)).
+      source: any source.
+      indices: integers (batch,) in [0, len(source)).
 
     Returns:
-        The inputs as a field, a mapping from spin weight to array (batch, lat, long, channel), and
-        the labels. Labels are int32 (batch,); labels that are fields are not decoded.
+      The inputs as a field, a mapping from spin weight to array (batch, lat, long, channel), and
+      the labels. Labels are int32 (batch,); labels that are fields are not decoded.
     """
     batch = read_batch(source, indices)
     return decode_fields(batch["input"]), batch["label"]

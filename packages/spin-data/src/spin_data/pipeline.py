@@ -41,29 +41,29 @@ def training_iterator(
     the next, and no example is dropped.
 
     Args:
-        source: the records.
-        batch_size: examples per step, over all processes together.
-        seed: determines the order and the rotations, a non-negative integer.
-        process_index: index of this process, in [0, process_count).
-        process_count: the number of processes; must divide `batch_size`.
-        start_step: the step of the first batch. Use it to resume a run exactly; the number of
-            processes may be different.
-        rotate: add "rotation" to each batch, float32 (local batch, 3): ZYZ Euler angles in radians,
-            which the training step applies to the fields on the device. They are drawn uniformly
-            from SO(3), anew each time that an example is used.
-        num_threads: number of threads that read ahead, in each worker if there are workers; 0 reads
-            on demand.
-        num_workers: number of worker processes that read ahead; 0 reads in this process. Workers
-            take seconds to start, so use them only if records are slow to make. The program's main
-            module must be guarded by `if __name__ == "__main__"`, as multiprocessing requires.
+      source: the records.
+      batch_size: examples per step, over all processes together.
+      seed: determines the order and the rotations, a non-negative integer.
+      process_index: index of this process, in [0, process_count).
+      process_count: the number of processes; must divide `batch_size`.
+      start_step: the step of the first batch. Use it to resume a run exactly; the number of
+        processes may be different.
+      rotate: add "rotation" to each batch, float32 (local batch, 3): ZYZ Euler angles in radians,
+        which the training step applies to the fields on the device. They are drawn uniformly
+        from SO(3), anew each time that an example is used.
+      num_threads: number of threads that read ahead, in each worker if there are workers; 0 reads
+        on demand.
+      num_workers: number of worker processes that read ahead; 0 reads in this process. Workers
+        take seconds to start, so use them only if records are slow to make. The program's main
+        module must be guarded by `if __name__ == "__main__"`, as multiprocessing requires.
 
     Returns:
-        An iterator of `{"input": {"spin_0": (local batch, lat, long, channel)}, "label": (local
-        batch,) int32}`, where the local batch is `batch_size / process_count`. Its `close()` stops
-        threads and workers.
+      An iterator of `{"input": {"spin_0": (local batch, lat, long, channel)}, "label": (local
+      batch,) int32}`, where the local batch is `batch_size / process_count`. Its `close()` stops
+      threads and workers.
 
     Raises:
-        ValueError: an argument is out of range, or the source is empty.
+      ValueError: an argument is out of range, or the source is empty.
     """
     block = _block_of_process(source, batch_size, process_index, process_count)
     whole_numbers = (("seed", seed), ("start_step", start_step), ("num_workers", num_workers))
@@ -108,20 +108,20 @@ def evaluation_batches(
     Every process gets the same number of batches, because collective operations require it.
 
     Args:
-        source: the records.
-        batch_size: examples per step, over all processes together.
-        process_index: index of this process, in [0, process_count).
-        process_count: the number of processes; must divide `batch_size`.
-        pad: fill the last batch with copies of the last example, which are masked out. If False,
-            the remainder of up to `batch_size - 1` examples is left out.
-        num_threads: number of threads that read ahead; 0 reads on demand.
+      source: the records.
+      batch_size: examples per step, over all processes together.
+      process_index: index of this process, in [0, process_count).
+      process_count: the number of processes; must divide `batch_size`.
+      pad: fill the last batch with copies of the last example, which are masked out. If False,
+        the remainder of up to `batch_size - 1` examples is left out.
+      num_threads: number of threads that read ahead; 0 reads on demand.
 
     Returns:
-        An iterable that can be iterated over repeatedly. Its batches are like those of
-        `training_iterator`, with an additional "mask": bool (local batch,), False for padding.
+      An iterable that can be iterated over repeatedly. Its batches are like those of
+      `training_iterator`, with an additional "mask": bool (local batch,), False for padding.
 
     Raises:
-        ValueError: an argument is out of range, or there are no batches.
+      ValueError: an argument is out of range, or there are no batches.
     """
     block = _block_of_process(source, batch_size, process_index, process_count)
     size = len(source)

@@ -25,18 +25,18 @@ def draw_samples(
     as glyphs.
 
     Args:
-        dataset: a dataset on a ring grid.
-        split: the name of the split.
-        count: the number of samples, at least 1.
-        seed: selects the samples.
-        title: the first words of the figure's title.
+      dataset: a dataset on a ring grid.
+      split: the name of the split.
+      count: the number of samples, at least 1.
+      seed: selects the samples.
+      title: the first words of the figure's title.
 
     Returns:
-        The matplotlib figure.
+      The matplotlib figure.
 
     Raises:
-        ImportError: matplotlib is not installed.
-        ValueError: there is no such split, or `count` is not positive.
+      ImportError: matplotlib is not installed.
+      ValueError: there is no such split, or `count` is not positive.
     """
     from sphere_transforms.drawing import draw_field
 
@@ -80,11 +80,11 @@ def brightest_direction(values: np.ndarray, grid: Any) -> tuple[float, float]:
     """Returns the direction in which a map is brightest: the centre of mass of its modulus.
 
     Args:
-        values: (lat, long), real or complex.
-        grid: a ring grid.
+      values: (lat, long), real or complex.
+      grid: a ring grid.
 
     Returns:
-        Colatitude and longitude in radians; (pi / 3, 0) if the map has no brightest direction.
+      Colatitude and longitude in radians; (pi / 3, 0) if the map has no brightest direction.
     """
     weight = np.abs(values) * np.sin(grid.colatitudes)[:, None]
     points, _, _ = sphere_transforms.unit_vectors(*grid.points)
@@ -99,12 +99,12 @@ def one_map(values: np.ndarray, spin: int) -> np.ndarray:
     """Reduces the channels of a field to one map, for drawing.
 
     Args:
-        values: (lat, long, channel).
-        spin: the field's spin weight.
+      values: (lat, long, channel).
+      spin: the field's spin weight.
 
     Returns:
-        (lat, long). For spin 0, the mean over channels, of the modulus if the values are complex.
-        For other spins, the first channel.
+      (lat, long). For spin 0, the mean over channels, of the modulus if the values are complex.
+      For other spins, the first channel.
     """
     if spin:
         return np.asarray(values[..., 0])

@@ -4,7 +4,12 @@ from spin_layers.block import SpinBlock
 from spin_layers.buffer import Buffer
 from spin_layers.channels import Channels, check_field
 from spin_layers.convolution import SpinConvolution, localized_filter_matrix
-from spin_layers.equivariance import equivariance_error, field_difference, invariance_error
+from spin_layers.equivariance import (
+    equivariance_error,
+    field_difference,
+    invariance_error,
+    output_difference,
+)
 from spin_layers.gated_nonlinearity import GatedNonlinearity
 from spin_layers.initialization import complex_normal, lecun_normal
 from spin_layers.nonlinearity import MagnitudeNonlinearity
@@ -41,6 +46,7 @@ __all__ = [
     "invariance_error",
     "lecun_normal",
     "localized_filter_matrix",
+    "output_difference",
     "pack",
     "read_weights",
     "replaced_weights",

@@ -50,7 +50,7 @@ def field_difference(
     """Computes how far one field is from the rotation of another, below the grid's band limit.
 
     Args:
-      rotated: mapping from spin to (batch, lat, long, channel). It should equal `original`, rotated.
+      rotated: mapping from spin to (batch, lat, long, channel): what should be `original`, rotated.
       original: the field that is not rotated, a mapping of the same form.
       grid: grid of both fields.
       angles: ZYZ Euler angles of the rotation, each a number or an array of shape (batch,).
@@ -92,9 +92,23 @@ def invariance_error(
       the inputs (root mean square over the n components).
     """
     rotated, original, _ = _rotated_pairs(grid, coefficients, key)
-    after, before = function(rotated), function(original)
-    spread = jnp.sqrt(jnp.mean(jnp.var(before, axis=0)))
-    return jnp.sqrt(jnp.mean((after - before) ** 2)) / spread
+    return output_difference(function(rotated), function(original))
+
+
+def output_difference(rotated: jax.Array, original: jax.Array) -> jax.Array:
+    """Computes how much outputs change, relative to their spread across inputs.
+
+    Args:
+      rotated: outputs for the rotated inputs, (batch, n).
+      original: outputs for the original inputs, (batch, n).
+
+    Returns:
+      Scalar: the root mean square of the change, divided by the standard deviation of the original
+      outputs over the batch (root mean square over the n components). Infinite or NaN if the
+      outputs do not vary.
+    """
+    spread = jnp.sqrt(jnp.mean(jnp.var(original, axis=0)))
+    return jnp.sqrt(jnp.mean((rotated - original) ** 2)) / spread
 
 
 def _rotated_pairs(

@@ -15,9 +15,9 @@ class Plugin:
     """A plugin: the origin of registered entries.
 
     Attributes:
-        name: the name of the entry point.
-        distribution: the distribution that declares the entry point, "unknown" if there is none.
-        version: the distribution's version, "unknown" if there is none.
+      name: the name of the entry point.
+      distribution: the distribution that declares the entry point, "unknown" if there is none.
+      version: the distribution's version, "unknown" if there is none.
     """
 
     name: str
@@ -33,7 +33,7 @@ class BrokenPlugin(Plugin):
     """A plugin that could not be loaded; none of its entries is registered.
 
     Attributes:
-        error: the exception. Raise it again to see its traceback.
+      error: the exception. Raise it again to see its traceback.
     """
 
     error: BaseException
@@ -57,10 +57,10 @@ class Catalogue(Generic[Entry]):
     """All registered entries of one kind.
 
     Attributes:
-        kind: "model", "dataset" or "grid".
-        registrations: the registered entries, sorted by name. A name that is registered more than
-            once appears more than once.
-        broken: the plugins that failed to load. One of them may have registered a missing name.
+      kind: "model", "dataset" or "grid".
+      registrations: the registered entries, sorted by name. A name that is registered more than
+        once appears more than once.
+      broken: the plugins that failed to load. One of them may have registered a missing name.
     """
 
     kind: str
@@ -84,8 +84,8 @@ class Catalogue(Generic[Entry]):
         """Looks up an entry by its name.
 
         Raises:
-            UnknownNameError: if the name is not registered.
-            NameConflictError: if the name is registered more than once.
+          UnknownNameError: if the name is not registered.
+          NameConflictError: if the name is registered more than once.
         """
         found = [r for r in self.registrations if r.entry.name == name]
         if len(found) == 1:

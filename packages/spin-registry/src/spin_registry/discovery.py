@@ -23,8 +23,8 @@ def discover(entry_points: Iterable[EntryPoint]) -> Registry:
     broken. None of its entries is registered then, and the other plugins are not affected.
 
     Args:
-        entry_points: entry points, each of which names a module (or another object) that implements
-            hooks.
+      entry_points: entry points, each of which names a module (or another object) that implements
+        hooks.
     """
     found: dict[str, list[Registration[Any]]] = {kind: [] for kind in hooks.KINDS}
     broken: list[BrokenPlugin] = []

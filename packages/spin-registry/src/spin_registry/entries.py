@@ -15,16 +15,16 @@ class ModelEntry:
     """A registered model.
 
     Attributes:
-        name: the name that the model is looked up by, without white space.
-        factory: reference to the factory, "module:attribute". The module is only imported when the
-            model is created. The factory is called as
-            `factory(input, output, rngs=rngs, **options)`.
-        summary: a description of the model in one line.
-        options: keyword arguments for the factory, immutable.
+      name: the name that the model is looked up by, without white space.
+      factory: reference to the factory, "module:attribute". The module is only imported when the
+        model is created. The factory is called as
+        `factory(input, output, rngs=rngs, **options)`.
+      summary: a description of the model in one line.
+      options: keyword arguments for the factory, immutable.
 
     Raises:
-        ValueError: if the name or the factory is malformed.
-        TypeError: if `summary` is not a string, or `options` is not a mapping from names.
+      ValueError: if the name or the factory is malformed.
+      TypeError: if `summary` is not a string, or `options` is not a mapping from names.
     """
 
     name: str
@@ -39,17 +39,17 @@ class ModelEntry:
         """Imports the factory and calls it.
 
         Args:
-            input: `FieldSpec` of the model's input.
-            output: `ClassSpec` or `FieldSpec` of the model's output.
-            rngs: the random streams for the initial parameters, a `flax.nnx.Rngs`.
-            **options: keyword arguments for the factory; they override the entry's own.
+          input: `FieldSpec` of the model's input.
+          output: `ClassSpec` or `FieldSpec` of the model's output.
+          rngs: the random streams for the initial parameters, a `flax.nnx.Rngs`.
+          **options: keyword arguments for the factory; they override the entry's own.
 
         Returns:
-            The factory's result, a `flax.nnx.Module`.
+          The factory's result, a `flax.nnx.Module`.
 
         Raises:
-            EntryImportError: if the factory cannot be imported, or is not callable.
-            OptionError: if the factory does not accept an option, or a required one is missing.
+          EntryImportError: if the factory cannot be imported, or is not callable.
+          OptionError: if the factory does not accept an option, or a required one is missing.
         """
         return call_object(
             f"model {self.name!r}",
@@ -66,18 +66,18 @@ class DatasetEntry:
     """A registered dataset.
 
     Attributes:
-        name: the name that the dataset is looked up by, without white space.
-        loader: reference to the loader, "module:attribute". The module is only imported when the
-            dataset is loaded. The loader is called as `loader(**options)`.
-        summary: a description of the dataset in one line.
-        options: keyword arguments for the loader, immutable.
-        argument: the name of an option that users may give after a colon. With "path",
-            `get_dataset("name:/some/where")` returns this entry with the option path="/some/where".
-            "" if the dataset takes nothing after a colon.
+      name: the name that the dataset is looked up by, without white space.
+      loader: reference to the loader, "module:attribute". The module is only imported when the
+        dataset is loaded. The loader is called as `loader(**options)`.
+      summary: a description of the dataset in one line.
+      options: keyword arguments for the loader, immutable.
+      argument: the name of an option that users may give after a colon. With "path",
+        `get_dataset("name:/some/where")` returns this entry with the option path="/some/where".
+        "" if the dataset takes nothing after a colon.
 
     Raises:
-        ValueError: if the name, the loader or the argument is malformed.
-        TypeError: if `summary` is not a string, or `options` is not a mapping from names.
+      ValueError: if the name, the loader or the argument is malformed.
+      TypeError: if `summary` is not a string, or `options` is not a mapping from names.
     """
 
     name: str
@@ -103,10 +103,10 @@ class DatasetEntry:
         """Returns the entry with the option `argument` set to `value`.
 
         Args:
-            value: the text after the colon in "name:value".
+          value: the text after the colon in "name:value".
 
         Raises:
-            UnknownNameError: if this entry takes nothing after a colon, or the value is empty.
+          UnknownNameError: if this entry takes nothing after a colon, or the value is empty.
         """
         if not self.argument:
             raise UnknownNameError(
@@ -124,16 +124,16 @@ class DatasetEntry:
         """Imports the loader and calls it.
 
         Args:
-            **options: keyword arguments for the loader; they override the entry's own.
+          **options: keyword arguments for the loader; they override the entry's own.
 
         Returns:
-            The loader's result: an object with `input` (a `FieldSpec`), `output` (a `ClassSpec` or
-            `FieldSpec`) and `splits` (a mapping from split name to a random-access source of
-            records).
+          The loader's result: an object with `input` (a `FieldSpec`), `output` (a `ClassSpec` or
+          `FieldSpec`) and `splits` (a mapping from split name to a random-access source of
+          records).
 
         Raises:
-            EntryImportError: if the loader cannot be imported, or is not callable.
-            OptionError: if the loader does not accept an option, or a required one is missing.
+          EntryImportError: if the loader cannot be imported, or is not callable.
+          OptionError: if the loader does not accept an option, or a required one is missing.
         """
         return call_object(f"dataset {self.name!r}", self.loader, {**self.options, **options})
 
@@ -143,14 +143,14 @@ class GridEntry:
     """A registered kind of grid, which files can describe.
 
     Attributes:
-        name: the name of the kind, for the lookup and in descriptions, without white space.
-        factory: reference to the grid's class, "module:attribute". The class must be a dataclass
-            whose fields are JSON-serializable and are accepted by its constructor by name.
-        summary: a description of the grid in one line.
+      name: the name of the kind, for the lookup and in descriptions, without white space.
+      factory: reference to the grid's class, "module:attribute". The class must be a dataclass
+        whose fields are JSON-serializable and are accepted by its constructor by name.
+      summary: a description of the grid in one line.
 
     Raises:
-        ValueError: if the name or the factory is malformed.
-        TypeError: if `summary` is not a string.
+      ValueError: if the name or the factory is malformed.
+      TypeError: if `summary` is not a string.
     """
 
     name: str
@@ -164,12 +164,12 @@ class GridEntry:
         """Imports the class and makes a grid.
 
         Args:
-            *sizes: positional arguments for the class.
-            **arguments: keyword arguments for the class.
+          *sizes: positional arguments for the class.
+          **arguments: keyword arguments for the class.
 
         Raises:
-            EntryImportError: if the class cannot be imported, or is not callable.
-            OptionError: if its constructor does not accept the arguments.
+          EntryImportError: if the class cannot be imported, or is not callable.
+          OptionError: if its constructor does not accept the arguments.
         """
         return call_object(f"grid {self.name!r}", self.factory, arguments, *sizes)
 

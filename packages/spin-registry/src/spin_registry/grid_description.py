@@ -11,15 +11,15 @@ def describe_grid(grid: Any) -> dict[str, Any]:
     """Returns a description of a grid, from which `grid_from_description` makes the same grid.
 
     Args:
-        grid: a grid of a registered kind.
+      grid: a grid of a registered kind.
 
     Returns:
-        The name of the grid's kind and the grid's arguments, JSON-serializable:
-        {"kind": "EquiangularGrid", "resolution": 64}.
+      The name of the grid's kind and the grid's arguments, JSON-serializable:
+      {"kind": "EquiangularGrid", "resolution": 64}.
 
     Raises:
-        ValueError: if the grid's kind is not registered, or the grid is not a dataclass.
-        NameConflictError: if the name of the grid's kind is registered more than once.
+      ValueError: if the grid's kind is not registered, or the grid is not a dataclass.
+      NameConflictError: if the name of the grid's kind is registered more than once.
     """
     grids = registry().grids
     for registration in grids.registrations:
@@ -37,13 +37,13 @@ def grid_from_description(description: Mapping[str, Any]) -> Any:
     """Makes a grid from its description.
 
     Args:
-        description: a description that `describe_grid` returned.
+      description: a description that `describe_grid` returned.
 
     Raises:
-        ValueError: if `description` has no "kind", or the grid rejects the value of an argument.
-        UnknownNameError: if no plugin registers the kind.
-        NameConflictError: if the kind is registered more than once.
-        OptionError: if the kind does not accept the arguments.
+      ValueError: if `description` has no "kind", or the grid rejects the value of an argument.
+      UnknownNameError: if no plugin registers the kind.
+      NameConflictError: if the kind is registered more than once.
+      OptionError: if the kind does not accept the arguments.
     """
     arguments = dict(description)
     kind = arguments.pop("kind", None)

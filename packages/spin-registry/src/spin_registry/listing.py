@@ -15,10 +15,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the registry.
 
     Args:
-        arguments: command-line arguments; None for those of the process.
+      arguments: command-line arguments; None for those of the process.
 
     Returns:
-        The exit status: 0, also if plugins are broken or names are registered more than once.
+      The exit status: 0, also if plugins are broken or names are registered more than once.
     """
     parser = argparse.ArgumentParser(
         prog="spin-list",

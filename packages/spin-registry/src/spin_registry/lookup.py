@@ -19,8 +19,8 @@ def get_model(name: str) -> ModelEntry:
     """Looks up a model by its name.
 
     Raises:
-        UnknownNameError: if no plugin registers the name.
-        NameConflictError: if the name is registered more than once.
+      UnknownNameError: if no plugin registers the name.
+      NameConflictError: if the name is registered more than once.
     """
     return registry().models.get(name)
 
@@ -34,9 +34,9 @@ def get_dataset(name: str) -> DatasetEntry:
     """Looks up a dataset by its name, or by "name:argument" if the dataset takes an argument.
 
     Raises:
-        UnknownNameError: if no plugin registers the name, the dataset takes no argument, or the
-            argument is empty.
-        NameConflictError: if the name is registered more than once.
+      UnknownNameError: if no plugin registers the name, the dataset takes no argument, or the
+        argument is empty.
+      NameConflictError: if the name is registered more than once.
     """
     datasets = registry().datasets
     plain, colon, argument = str(name).partition(":")
@@ -54,8 +54,8 @@ def get_grid(name: str) -> GridEntry:
     """Looks up a kind of grid by its name.
 
     Raises:
-        UnknownNameError: if no plugin registers the name.
-        NameConflictError: if the name is registered more than once.
+      UnknownNameError: if no plugin registers the name.
+      NameConflictError: if the name is registered more than once.
     """
     return registry().grids.get(name)
 

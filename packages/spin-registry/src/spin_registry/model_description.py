@@ -16,11 +16,11 @@ class ModelDescription:
     """A registered model with its options, its input and its output.
 
     Attributes:
-        model_name: the registered name.
-        model_options: keyword arguments for the model's factory, JSON-serializable.
-        input: the specification of the model's input.
-        output: the specification of the model's output.
-        class_names: names of the classes, in the order of the labels; empty if they are not known.
+      model_name: the registered name.
+      model_options: keyword arguments for the model's factory, JSON-serializable.
+      input: the specification of the model's input.
+      output: the specification of the model's output.
+      class_names: names of the classes, in the order of the labels; empty if they are not known.
     """
 
     model_name: str
@@ -37,10 +37,10 @@ class ModelDescription:
         """Creates the model, with new parameters.
 
         Args:
-            rngs: the random streams for the parameters, a `flax.nnx.Rngs`.
+          rngs: the random streams for the parameters, a `flax.nnx.Rngs`.
 
         Raises:
-            RegistryError: if the model is not registered, or does not accept its options.
+          RegistryError: if the model is not registered, or does not accept its options.
         """
         return get_model(self.model_name).create(
             input=self.input, output=self.output, rngs=rngs, **self.model_options
@@ -50,7 +50,7 @@ class ModelDescription:
         """Returns the description as a JSON-serializable dictionary.
 
         Raises:
-            ValueError: if a grid's kind is not registered.
+          ValueError: if a grid's kind is not registered.
         """
         return {
             "model_name": self.model_name,
@@ -65,8 +65,8 @@ class ModelDescription:
         """Makes a description from the result of `to_json`; further keys are ignored.
 
         Raises:
-            ValueError: if a key is missing, or a value is malformed.
-            RegistryError: if a grid's kind is not registered.
+          ValueError: if a key is missing, or a value is malformed.
+          RegistryError: if a grid's kind is not registered.
         """
         needed = ("model_name", "model_options", "input", "output")
         missing = [key for key in needed if key not in described]

@@ -15,11 +15,11 @@ def check_object_reference(target: str, what: str) -> None:
     """Checks that a reference has the form "module:attribute".
 
     Args:
-        target: the reference.
-        what: the name of the reference; the error message begins with it.
+      target: the reference.
+      what: the name of the reference; the error message begins with it.
 
     Raises:
-        ValueError: if `target` does not have this form.
+      ValueError: if `target` does not have this form.
     """
     if isinstance(target, str):
         module, _, attribute = target.partition(":")
@@ -39,15 +39,15 @@ def call_object(
     Exceptions that the object itself raises are passed on unchanged.
 
     Args:
-        owner: the entry that the reference belongs to; error messages begin with it.
-        target: the reference, a string that `check_object_reference` accepts.
-        options: keyword arguments, checked against the object's signature before the call.
-        *positional: positional arguments that the object must accept.
-        **keywords: keyword arguments that the object must accept.
+      owner: the entry that the reference belongs to; error messages begin with it.
+      target: the reference, a string that `check_object_reference` accepts.
+      options: keyword arguments, checked against the object's signature before the call.
+      *positional: positional arguments that the object must accept.
+      **keywords: keyword arguments that the object must accept.
 
     Raises:
-        EntryImportError: if the object cannot be imported, or is not callable.
-        OptionError: if the object's signature does not accept the arguments.
+      EntryImportError: if the object cannot be imported, or is not callable.
+      OptionError: if the object's signature does not accept the arguments.
     """
     function = load_object(owner, target)
     signature = _signature(function)
@@ -60,11 +60,11 @@ def load_object(owner: str, target: str) -> Callable[..., Any]:
     """Imports the function or class that a reference names.
 
     Args:
-        owner: the entry that the reference belongs to; error messages begin with it.
-        target: the reference, a string that `check_object_reference` accepts.
+      owner: the entry that the reference belongs to; error messages begin with it.
+      target: the reference, a string that `check_object_reference` accepts.
 
     Raises:
-        EntryImportError: if the object cannot be imported, or is not callable.
+      EntryImportError: if the object cannot be imported, or is not callable.
     """
     module_name, _, attributes = target.partition(":")
     try:

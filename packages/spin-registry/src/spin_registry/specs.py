@@ -16,14 +16,14 @@ class FieldSpec:
     Specifications compare by value. They are hashable if their grid is.
 
     Attributes:
-        grid: the grid object that the field is sampled on. It is not checked.
-        channels: number of channels of each spin weight, immutable, sorted by spin. The default is
-            one channel of spin 0, an ordinary scalar field.
+      grid: the grid object that the field is sampled on. It is not checked.
+      channels: number of channels of each spin weight, immutable, sorted by spin. The default is
+        one channel of spin 0, an ordinary scalar field.
 
     Raises:
-        TypeError: if `channels` is not a mapping.
-        ValueError: if `channels` is empty, a spin is not an integer, or a number of channels is not
-            a positive integer.
+      TypeError: if `channels` is not a mapping.
+      ValueError: if `channels` is empty, a spin is not an integer, or a number of channels is not
+        a positive integer.
     """
 
     grid: Any
@@ -62,10 +62,10 @@ class ClassSpec:
     """The specification of a classifier's output.
 
     Attributes:
-        num_classes: the number of classes, at least 2.
+      num_classes: the number of classes, at least 2.
 
     Raises:
-        ValueError: if `num_classes` is not an integer of at least 2.
+      ValueError: if `num_classes` is not an integer of at least 2.
     """
 
     num_classes: int

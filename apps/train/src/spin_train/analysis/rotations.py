@@ -115,8 +115,8 @@ def measure_rotations(
     rotated = _in_batches(
         lambda batch, *angles: model.logits(rotator.by(batch, angles)), coefficients, *angles
     )
-    spread = np.sqrt(np.mean(np.var(unrotated, axis=0)))
-    invariance = float(np.sqrt(np.mean((rotated - unrotated) ** 2)) / spread) if spread else None
+    varies = bool(np.any(np.var(unrotated, axis=0)))
+    invariance = float(sl.output_difference(rotated, unrotated)) if varies else None
 
     if not model.has_features:
         remark = "the model has no method `features`: its layers cannot be measured one by one"

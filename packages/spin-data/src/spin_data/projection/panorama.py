@@ -16,15 +16,15 @@ def sample_panorama(image: np.ndarray, grid: Grid) -> np.ndarray:
     opposite meridian.
 
     Args:
-        image: (H, W, channel), real; H and W are at least 1. If its pixels are finer than the grid,
-            average them first, because they alias.
-        grid: a ring grid.
+      image: (H, W, channel), real; H and W are at least 1. If its pixels are finer than the grid,
+        average them first, because they alias.
+      grid: a ring grid.
 
     Returns:
-        float32 (*grid.shape, channel), in the units of `image`.
+      float32 (*grid.shape, channel), in the units of `image`.
 
     Raises:
-        ValueError: the image does not have three axes, or has no pixels.
+      ValueError: the image does not have three axes, or has no pixels.
     """
     image = np.asarray(image)
     if image.ndim != 3 or not image.size:

@@ -30,16 +30,16 @@ def sample_scalar(
     """Samples a rotated function on the sphere.
 
     Args:
-        function: maps unit vectors (3, n), float64, to values (n,).
-        grid: the grid to sample on.
-        angles: ZYZ Euler angles (alpha, beta, gamma) in radians, each (rotation,). None samples the
-            function once, without a rotation.
+      function: maps unit vectors (3, n), float64, to values (n,).
+      grid: the grid to sample on.
+      angles: ZYZ Euler angles (alpha, beta, gamma) in radians, each (rotation,). None samples the
+        function once, without a rotation.
 
     Returns:
-        (rotation, *grid.shape), of the function's dtype.
+      (rotation, *grid.shape), of the function's dtype.
 
     Raises:
-        ValueError: `angles` is not three finite arrays of equal length.
+      ValueError: `angles` is not three finite arrays of equal length.
     """
     rotations = rotation_matrices(angles)
     directions, _ = directions_and_frames(grid)
@@ -52,17 +52,17 @@ def sample_vector(
     """Samples a rotated tangent vector field; the rotation acts on positions and components.
 
     Args:
-        function: maps unit vectors (3, n), float64, to real vectors in space (3, n). Their radial
-            component is ignored.
-        grid: the grid to sample on.
-        angles: ZYZ Euler angles, as for `sample_scalar`.
+      function: maps unit vectors (3, n), float64, to real vectors in space (3, n). Their radial
+        component is ignored.
+      grid: the grid to sample on.
+      angles: ZYZ Euler angles, as for `sample_scalar`.
 
     Returns:
-        The field of spin 1, v_theta + i v_phi (southward and eastward component): complex,
-        (rotation, *grid.shape).
+      The field of spin 1, v_theta + i v_phi (southward and eastward component): complex,
+      (rotation, *grid.shape).
 
     Raises:
-        ValueError: `angles` is not three finite arrays of equal length.
+      ValueError: `angles` is not three finite arrays of equal length.
     """
     rotations = rotation_matrices(angles)
     directions, frames = (rotated_back(each, rotations) for each in directions_and_frames(grid))
@@ -73,8 +73,8 @@ def directions_and_frames(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Returns a grid's points as unit vectors, and e_theta + i e_phi at these points.
 
     Returns:
-        float64 (3, point) and complex128 (3, point). At a pole, the frame of each sample is the
-        limit along its meridian, as in the transforms.
+      float64 (3, point) and complex128 (3, point). At a pole, the frame of each sample is the
+      limit along its meridian, as in the transforms.
     """
     vectors = unit_vectors(*grid.points)
     points, southward, eastward = (each.reshape(-1, 3).T for each in vectors)
@@ -85,11 +85,11 @@ def rotated_back(vectors: np.ndarray, rotations: np.ndarray) -> np.ndarray:
     """Computes R^T v for every rotation R and every vector v.
 
     Args:
-        vectors: (3, point).
-        rotations: matrices (rotation, 3, 3).
+      vectors: (3, point).
+      rotations: matrices (rotation, 3, 3).
 
     Returns:
-        (3, rotation * point); all points of the first rotation come first.
+      (3, rotation * point); all points of the first rotation come first.
     """
     rotated = np.moveaxis(rotations, 2, 0).reshape(-1, 3) @ vectors
     return rotated.reshape(3, -1)
@@ -99,14 +99,14 @@ def rotation_matrices(angles: EulerAngles | None, count: int | None = None) -> n
     """Checks Euler angles, and returns their rotation matrices.
 
     Args:
-        angles: (alpha, beta, gamma), each (count,); None for the identity.
-        count: the required number of rotations; None accepts any number.
+      angles: (alpha, beta, gamma), each (count,); None for the identity.
+      count: the required number of rotations; None accepts any number.
 
     Returns:
-        Matrices (count, 3, 3), or (1, 3, 3) for None.
+      Matrices (count, 3, 3), or (1, 3, 3) for None.
 
     Raises:
-        ValueError: `angles` is not three arrays of `count` real and finite numbers.
+      ValueError: `angles` is not three arrays of `count` real and finite numbers.
     """
     if angles is None:
         return np.eye(3)[None]

@@ -36,17 +36,17 @@ def project_images(
     square.
 
     Args:
-        images: (batch, N, N) or (batch, N, N, channel), real, of any dtype.
-        grid: the grid to sample on.
-        angles: ZYZ Euler angles (alpha, beta, gamma) in radians, each (batch,). The image on the
-            sphere is rotated actively, f'(x) = f(R^-1 x). None does not rotate: the image stays
-            around the south pole.
+      images: (batch, N, N) or (batch, N, N, channel), real, of any dtype.
+      grid: the grid to sample on.
+      angles: ZYZ Euler angles (alpha, beta, gamma) in radians, each (batch,). The image on the
+        sphere is rotated actively, f'(x) = f(R^-1 x). None does not rotate: the image stays
+        around the south pole.
 
     Returns:
-        float32 (batch, *grid.shape) or (batch, *grid.shape, channel), in the units of `images`.
+      float32 (batch, *grid.shape) or (batch, *grid.shape, channel), in the units of `images`.
 
     Raises:
-        ValueError: a shape is wrong, or values are not real and finite.
+      ValueError: a shape is wrong, or values are not real and finite.
     """
     return _project(_checked(images), grid, angles, apart=1)
 
@@ -76,17 +76,17 @@ def project_as_published(
       the equator.
 
     Args:
-        images: (batch, N, N) or (batch, N, N, channel), real and not negative, of any dtype.
-        grid: the grid to sample on.
-        angles: ZYZ Euler angles, as for `project_images`.
+      images: (batch, N, N) or (batch, N, N, channel), real and not negative, of any dtype.
+      grid: the grid to sample on.
+      angles: ZYZ Euler angles, as for `project_images`.
 
     Returns:
-        uint8 (batch, *grid.shape) or (batch, *grid.shape, channel). All channels of an image are
-        scaled by the same factor. The result is zero if the projected image is zero at every grid
-        point.
+      uint8 (batch, *grid.shape) or (batch, *grid.shape, channel). All channels of an image are
+      scaled by the same factor. The result is zero if the projected image is zero at every grid
+      point.
 
     Raises:
-        ValueError: a shape is wrong, or values are negative, not real, or not finite.
+      ValueError: a shape is wrong, or values are negative, not real, or not finite.
     """
     images = _checked(images)
     if images.size and images.min() < 0:
@@ -113,16 +113,16 @@ def project_gradients(
     positions and components.
 
     Args:
-        images: (batch, N, N) or (batch, N, N, channel), real, of any dtype.
-        grid: the grid to sample on.
-        angles: ZYZ Euler angles, as for `project_images`.
+      images: (batch, N, N) or (batch, N, N, channel), real, of any dtype.
+      grid: the grid to sample on.
+      angles: ZYZ Euler angles, as for `project_images`.
 
     Returns:
-        The tangent vector field as a field of spin 1, f_theta + i f_phi / sin(theta): complex64
-        (batch, *grid.shape) or (batch, *grid.shape, channel), in the units of `images` per radian.
+      The tangent vector field as a field of spin 1, f_theta + i f_phi / sin(theta): complex64
+      (batch, *grid.shape) or (batch, *grid.shape, channel), in the units of `images` per radian.
 
     Raises:
-        ValueError: a shape is wrong, or values are not real and finite.
+      ValueError: a shape is wrong, or values are not real and finite.
     """
     images = _checked(images)
     shape = (len(images), *grid.shape, *images.shape[3:])
@@ -174,8 +174,8 @@ class _Stencil(NamedTuple):
         """Interpolates images (image, pixel, ...).
 
         Returns:
-            (image, sample, ...) if the stencil is shared, otherwise (1, sample, ...) with the
-            samples of all images.
+          (image, sample, ...) if the stencil is shared, otherwise (1, sample, ...) with the
+          samples of all images.
         """
         canvases = self.spread(canvases)
 

@@ -16,15 +16,15 @@ class ArraySource:
     """A source over arrays in memory, which are checked at construction.
 
     Attributes:
-        fields: mapping from spin name to array (example, lat, long, channel).
-        labels: integers (example,), or a mapping like `fields` for a dense task.
-        num_classes: if given, labels must be in [0, num_classes).
-        originals: optional integers (example,): the index of the original that each example was
-            made from, for data with several versions of an original.
+      fields: mapping from spin name to array (example, lat, long, channel).
+      labels: integers (example,), or a mapping like `fields` for a dense task.
+      num_classes: if given, labels must be in [0, num_classes).
+      originals: optional integers (example,): the index of the original that each example was
+        made from, for data with several versions of an original.
 
     Raises:
-        ValueError: lengths differ, labels are not integers or out of range, or values are not
-            finite.
+      ValueError: lengths differ, labels are not integers or out of range, or values are not
+        finite.
     """
 
     fields: Mapping[str, np.ndarray]

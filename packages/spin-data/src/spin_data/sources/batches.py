@@ -14,12 +14,12 @@ def read_batch(source: RandomAccessSource, indices: np.ndarray) -> Batch:
     """Reads several records into one batch.
 
     Args:
-        source: any source. Its own method `read_batch` is used if it has one, otherwise its method
-            `__getitems__`, otherwise `__getitem__`.
-        indices: integers (batch,) in [0, len(source)).
+      source: any source. Its own method `read_batch` is used if it has one, otherwise its method
+        `__getitems__`, otherwise `__getitem__`.
+      indices: integers (batch,) in [0, len(source)).
 
     Returns:
-        `{"input": {"spin_0": (batch, lat, long, channel)}, "label": (batch,) int32}`.
+      `{"input": {"spin_0": (batch, lat, long, channel)}, "label": (batch,) int32}`.
     """
     if hasattr(source, "read_batch"):
         return source.read_batch(indices)
@@ -40,7 +40,7 @@ def with_int32_labels(batch: Batch) -> Batch:
     """Converts integer labels of a batch to int32; labels that are fields are not changed.
 
     Raises:
-        ValueError: a label is outside of the range of int32.
+      ValueError: a label is outside of the range of int32.
     """
     labels = batch["label"]
     if isinstance(labels, Mapping):

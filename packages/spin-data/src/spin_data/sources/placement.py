@@ -28,8 +28,8 @@ class InMemorySource:
     first batch, single records are read from the file. A progress bar is shown while reading.
 
     Args:
-        source: the source to read.
-        name: the name of the source in the progress bar.
+      source: the source to read.
+      name: the name of the source in the progress bar.
     """
 
     def __init__(self, source: RandomAccessSource, name: str):
@@ -53,8 +53,8 @@ class InMemorySource:
         """Returns all records in memory; the first call reads them.
 
         Raises:
-            ValueError: a record differs from the first in its fields, shapes or dtypes, or has
-                values that are not finite.
+          ValueError: a record differs from the first in its fields, shapes or dtypes, or has
+            values that are not finite.
         """
         with self._lock:
             if self._failure is not None:
@@ -82,18 +82,18 @@ def place_source(
     """Decides where a source's records are held.
 
     Args:
-        source: any source.
-        placement: "disk" reads each record from its file when it is used. "memory" reads all
-            records at the first batch. "auto" is "memory" if the records need at most a quarter of
-            the machine's memory, otherwise "disk".
-        name: the name of the source in the progress bar.
+      source: any source.
+      placement: "disk" reads each record from its file when it is used. "memory" reads all
+        records at the first batch. "auto" is "memory" if the records need at most a quarter of
+        the machine's memory, otherwise "disk".
+      name: the name of the source in the progress bar.
 
     Returns:
-        The source, or one that holds the same records in memory. A source that already consists of
-        arrays in memory is returned unchanged.
+      The source, or one that holds the same records in memory. A source that already consists of
+      arrays in memory is returned unchanged.
 
     Raises:
-        ValueError: the placement is unknown.
+      ValueError: the placement is unknown.
     """
     if placement not in PLACEMENTS:
         raise ValueError(f"placement is {placement!r}, expected one of {', '.join(PLACEMENTS)}")
@@ -114,15 +114,15 @@ def place_splits(
     """Decides where the records of a dataset are held. "auto" uses the total size of all splits.
 
     Args:
-        splits: mapping from the name of a split to its source.
-        placement: "auto", "disk" or "memory", as for `place_source`.
-        name: the name of the dataset in progress bars.
+      splits: mapping from the name of a split to its source.
+      placement: "auto", "disk" or "memory", as for `place_source`.
+      name: the name of the dataset in progress bars.
 
     Returns:
-        Mapping from the name of a split to its source.
+      Mapping from the name of a split to its source.
 
     Raises:
-        ValueError: the placement is unknown.
+      ValueError: the placement is unknown.
     """
     if placement == "auto":
         placement = _by_size(*splits.values())

@@ -24,14 +24,14 @@ def verify(folder: str | os.PathLike[str]) -> int:
     """Reads every file of a built dataset and compares its checksum.
 
     Args:
-        folder: the dataset's folder.
+      folder: the dataset's folder.
 
     Returns:
-        The total size of the files in bytes.
+      The total size of the files in bytes.
 
     Raises:
-        ValueError: a file is missing, or its content has changed; the message names the file.
-        FileNotFoundError: the folder has no checksums.
+      ValueError: a file is missing, or its content has changed; the message names the file.
+      FileNotFoundError: the folder has no checksums.
     """
     folder = Path(folder)
     check_sizes(folder)
@@ -46,7 +46,7 @@ def check_sizes(folder: Path) -> None:
     """Compares the sizes of the files with the recorded ones, if the folder has checksums.
 
     Raises:
-        ValueError: a file is missing, or has another size.
+      ValueError: a file is missing, or has another size.
     """
     if not has_checksums(folder):
         return
@@ -62,7 +62,7 @@ def write_checksums(folder: Path) -> None:
     """Writes the checksums of all files in a folder.
 
     Raises:
-        OSError: the folder cannot be written to.
+      OSError: the folder cannot be written to.
     """
     with replaced_file(folder / CHECKSUMS) as partial:
         # Names that begin with a dot are temporary: this file, or one that a killed process left.

@@ -29,17 +29,17 @@ def prepare(make_builder: Callable[[], Any]) -> dict[str, RandomAccessSource]:
     """Builds a dataset if it does not exist yet, and opens it.
 
     Args:
-        make_builder: function that makes the `tfds.core.GeneratorBasedBuilder`, with
-            `file_format="array_record"`. It is called again when the lock is held, because a
-            builder reads the state of the folder only when it is made.
+      make_builder: function that makes the `tfds.core.GeneratorBasedBuilder`, with
+        `file_format="array_record"`. It is called again when the lock is held, because a
+        builder reads the state of the folder only when it is made.
 
     Returns:
-        Mapping from the name of a split to its source.
+      Mapping from the name of a split to its source.
 
     Raises:
-        OSError: the folder cannot be written, or the disk is full. No partial dataset is left.
-        ValueError: a file of the dataset is damaged.
-        Exception: any error that the builder raises about its own input.
+      OSError: the folder cannot be written, or the disk is full. No partial dataset is left.
+      ValueError: a file of the dataset is damaged.
+      Exception: any error that the builder raises about its own input.
     """
     builder = make_builder()
     folder = Path(builder.data_dir)
@@ -79,7 +79,7 @@ def _may_be_used_as_it_is(error: OSError, folder: Path) -> bool:
     """Returns whether the dataset is complete, and the error only means that it is read-only.
 
     Raises:
-        OSError: the dataset does not exist, and its folder cannot be written to.
+      OSError: the dataset does not exist, and its folder cannot be written to.
     """
     of_input = not _is_within(error.filename, folder.parent)
     if error.errno not in _MAY_NOT_WRITE or (of_input and not folder.is_dir()):

@@ -17,8 +17,8 @@ class PreparedSource:
     """The records of a split. Errors while reading name the file and the record.
 
     Args:
-        source: the data source of the split, from tfds.
-        info: the information about the split, from tfds: its files and their numbers of records.
+      source: the data source of the split, from tfds.
+      info: the information about the split, from tfds: its files and their numbers of records.
     """
 
     def __init__(self, source: Sequence[Any], info: Any):

@@ -20,12 +20,12 @@ class ArrayRecordSource:
     first record in the file.
 
     Args:
-        path: the file.
-        indices: indices of the file's records that belong to this source; None for all records.
-        num_classes: if given, labels must be below this number.
+      path: the file.
+      indices: indices of the file's records that belong to this source; None for all records.
+      num_classes: if given, labels must be below this number.
 
     Raises:
-        ValueError: the file or its first record is damaged.
+      ValueError: the file or its first record is damaged.
     """
 
     def __init__(

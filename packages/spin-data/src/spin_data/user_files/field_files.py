@@ -50,23 +50,23 @@ def load_fields(
     """Loads fields with class labels from files.
 
     Args:
-        path: an `.npz` or `.array_record` file, or a folder with one file for each split:
-            train.npz, test.npz.
-        grid: the kind of grid that the arrays are sampled on: "equiangular", "fejer",
-            "driscoll_healy", "gauss_legendre", "mcewen_wiaux", or the name of a registered grid
-            that is determined by one size. The size follows from the shapes of the arrays.
-        num_classes: the number of classes; None for the largest label plus one.
-        validation: the share of examples for validation, if the files do not define splits.
-        test: the share of examples for testing, if the files do not define splits.
-        seed: seed of the division into splits.
+      path: an `.npz` or `.array_record` file, or a folder with one file for each split:
+        train.npz, test.npz.
+      grid: the kind of grid that the arrays are sampled on: "equiangular", "fejer",
+        "driscoll_healy", "gauss_legendre", "mcewen_wiaux", or the name of a registered grid
+        that is determined by one size. The size follows from the shapes of the arrays.
+      num_classes: the number of classes; None for the largest label plus one.
+      validation: the share of examples for validation, if the files do not define splits.
+      test: the share of examples for testing, if the files do not define splits.
+      seed: seed of the division into splits.
 
     Returns:
-        A dataset. The arrays of `.npz` files are in memory.
+      A dataset. The arrays of `.npz` files are in memory.
 
     Raises:
-        FileNotFoundError: the path does not exist.
-        ValueError: a file is damaged, an array is missing or is not a field (the message has the
-            number of the example), or an argument is out of range.
+      FileNotFoundError: the path does not exist.
+      ValueError: a file is damaged, an array is missing or is not a field (the message has the
+        number of the example), or an argument is out of range.
     """
     check_shares(validation, test, seed)
     where = Path(path).expanduser()
@@ -93,17 +93,17 @@ def write_fields(path: str | os.PathLike[str], records: Iterable[Record]) -> int
     If an error occurs, an existing file is left unchanged.
 
     Args:
-        path: a file name that ends in `.npz` (needs all records in memory) or `.array_record`
-            (writes one record after another).
-        records: `{"input": {"spin_0": (lat, long, channel)}, "label": int}`, at least one.
+      path: a file name that ends in `.npz` (needs all records in memory) or `.array_record`
+        (writes one record after another).
+      records: `{"input": {"spin_0": (lat, long, channel)}, "label": int}`, at least one.
 
     Returns:
-        The number of records written.
+      The number of records written.
 
     Raises:
-        ValueError: the file name has another ending, there are no records, or a record is not a
-            record of fields or differs from the first in its shapes or dtypes.
-        OSError: the file cannot be written.
+      ValueError: the file name has another ending, there are no records, or a record is not a
+        record of fields or differs from the first in its shapes or dtypes.
+      OSError: the file cannot be written.
     """
     target = Path(path)
     if target.suffix not in _ENDINGS:

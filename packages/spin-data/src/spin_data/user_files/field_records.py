@@ -20,15 +20,15 @@ def check_record(
     """Makes one record from its named arrays.
 
     Args:
-        arrays: fields such as "spin_0", each (lat, long, channel), and "label", an integer.
-        num_classes: if given, the label must be below this number.
-        finite: whether values must be finite.
+      arrays: fields such as "spin_0", each (lat, long, channel), and "label", an integer.
+      num_classes: if given, the label must be below this number.
+      finite: whether values must be finite.
 
     Returns:
-        `{"input": {"spin_0": array}, "label": int}`.
+      `{"input": {"spin_0": array}, "label": int}`.
 
     Raises:
-        ValueError: an array is missing, or has the wrong name, shape, dtype or values.
+      ValueError: an array is missing, or has the wrong name, shape, dtype or values.
     """
     fields = _fields(arrays, "lat, long, channel")
     for name, array in fields.items():
@@ -42,15 +42,15 @@ def check_batch(arrays: Mapping[str, np.ndarray], num_classes: int | None = None
     """Makes a batch of records from their named arrays.
 
     Args:
-        arrays: the arrays of `check_record`, with a first axis of examples.
-        num_classes: if given, labels must be below this number.
+      arrays: the arrays of `check_record`, with a first axis of examples.
+      num_classes: if given, labels must be below this number.
 
     Returns:
-        `{"input": {"spin_0": array}, "label": int32 (example,)}`.
+      `{"input": {"spin_0": array}, "label": int32 (example,)}`.
 
     Raises:
-        ValueError: an array is missing, or has the wrong name, shape, dtype or values. The message
-            has the number of the bad record.
+      ValueError: an array is missing, or has the wrong name, shape, dtype or values. The message
+        has the number of the bad record.
     """
     fields = _fields(arrays, "example, lat, long, channel")
     labels = _labels(arrays["label"], num_classes, axes=1)

@@ -27,20 +27,20 @@ def read_image(
     """Reads a flat image and projects it onto the sphere with `project_images`.
 
     Args:
-        file: the image; an image that is not square is padded with black.
-        grid: a ring grid; finer pixels are averaged.
-        grayscale: return one channel, instead of red, green and blue.
-        inverted: invert the brightness first. Use it for dark ink on bright paper if the model was
-            trained on bright digits on black, such as MNIST.
-        angles: ZYZ Euler angles of a rotation, as for `project_images`, each (1,).
+      file: the image; an image that is not square is padded with black.
+      grid: a ring grid; finer pixels are averaged.
+      grayscale: return one channel, instead of red, green and blue.
+      inverted: invert the brightness first. Use it for dark ink on bright paper if the model was
+        trained on bright digits on black, such as MNIST.
+      angles: ZYZ Euler angles of a rotation, as for `project_images`, each (1,).
 
     Returns:
-        float32 (lat, long, channel) in [0, 255].
+      float32 (lat, long, channel) in [0, 255].
 
     Raises:
-        ValueError: the file is not an image, is damaged, has too many pixels, or its pixels are not
-            grey or colour values of eight bits.
-        OSError: the file cannot be opened.
+      ValueError: the file is not an image, is damaged, has too many pixels, or its pixels are not
+        grey or colour values of eight bits.
+      OSError: the file cannot be opened.
     """
     from PIL import ImageOps
 
@@ -60,17 +60,17 @@ def read_panorama(
     """Reads an equirectangular panorama and samples it with `sample_panorama`.
 
     Args:
-        file: the image.
-        grid: a ring grid; finer pixels are averaged.
-        grayscale: return one channel, instead of red, green and blue.
-        inverted: invert the brightness first.
+      file: the image.
+      grid: a ring grid; finer pixels are averaged.
+      grayscale: return one channel, instead of red, green and blue.
+      inverted: invert the brightness first.
 
     Returns:
-        float32 (lat, long, channel) in [0, 255].
+      float32 (lat, long, channel) in [0, 255].
 
     Raises:
-        ValueError: as for `read_image`.
-        OSError: the file cannot be opened.
+      ValueError: as for `read_image`.
+      OSError: the file cannot be opened.
     """
     image = _open(file, grayscale, inverted)
     rows, columns = grid.shape
@@ -86,8 +86,8 @@ def _open(file: Path, grayscale: bool, inverted: bool) -> Any:
     Transparent pixels are black in the result, also if it is inverted.
 
     Raises:
-        ValueError: the file is not an image, is damaged, has too many pixels, or its pixels are not
-            grey or colour values of eight bits.
+      ValueError: the file is not an image, is damaged, has too many pixels, or its pixels are not
+        grey or colour values of eight bits.
     """
     from PIL import Image, ImageOps
 

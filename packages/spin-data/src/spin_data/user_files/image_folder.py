@@ -38,21 +38,21 @@ def load_panoramas(
     """Loads a folder of equirectangular panoramas, each as a field on the whole sphere.
 
     Args:
-        path: the folder.
-        resolution: resolution of the equiangular grid; finer pixels are averaged.
-        grayscale: use one channel, instead of red, green and blue.
-        validation: the share of images for validation, if the folder has no split folders.
-        test: the share of images for testing, if the folder has no split folders.
-        seed: seed of the division into splits.
+      path: the folder.
+      resolution: resolution of the equiangular grid; finer pixels are averaged.
+      grayscale: use one channel, instead of red, green and blue.
+      validation: the share of images for validation, if the folder has no split folders.
+      test: the share of images for testing, if the folder has no split folders.
+      seed: seed of the division into splits.
 
     Returns:
-        A dataset of uint8 fields of spin 0. An image is read when it is used. Classes are numbered
-        in the order of their names.
+      A dataset of uint8 fields of spin 0. An image is read when it is used. Classes are numbered
+      in the order of their names.
 
     Raises:
-        FileNotFoundError: the folder does not exist.
-        ValueError: the folder has no images, fewer than two classes, an empty split, or other
-            folders beside split folders; or an argument is out of range.
+      FileNotFoundError: the folder does not exist.
+      ValueError: the folder has no images, fewer than two classes, an empty split, or other
+        folders beside split folders; or an argument is out of range.
     """
     grid = EquiangularGrid(resolution)
 
@@ -75,22 +75,22 @@ def load_images(
     """Loads a folder of flat images, and projects each onto the sphere with `project_images`.
 
     Args:
-        path: the folder.
-        resolution: resolution of the equiangular grid; finer pixels are averaged.
-        rotated: rotate each image by its own random rotation, which its name and the seed
-            determine.
-        grayscale: use one channel, instead of red, green and blue.
-        validation: the share of images for validation, if the folder has no split folders.
-        test: the share of images for testing, if the folder has no split folders.
-        seed: seed of the division into splits and of the rotations.
+      path: the folder.
+      resolution: resolution of the equiangular grid; finer pixels are averaged.
+      rotated: rotate each image by its own random rotation, which its name and the seed
+        determine.
+      grayscale: use one channel, instead of red, green and blue.
+      validation: the share of images for validation, if the folder has no split folders.
+      test: the share of images for testing, if the folder has no split folders.
+      seed: seed of the division into splits and of the rotations.
 
     Returns:
-        A dataset of uint8 fields of spin 0. An image is read when it is used. Images that are not
-        square are padded with black. Classes are numbered in the order of their names.
+      A dataset of uint8 fields of spin 0. An image is read when it is used. Images that are not
+      square are padded with black. Classes are numbered in the order of their names.
 
     Raises:
-        FileNotFoundError: the folder does not exist.
-        ValueError: as for `load_panoramas`.
+      FileNotFoundError: the folder does not exist.
+      ValueError: as for `load_panoramas`.
     """
     grid = EquiangularGrid(resolution)
 
@@ -107,10 +107,10 @@ class ImageSource:
     """A source of images, which are read and projected onto the sphere when they are used.
 
     Args:
-        files: the image files with their class labels.
-        read: function from a file, and its name relative to the folder, to values (lat, long,
-            channel) in [0, 255].
-        folder: the folder that names are relative to.
+      files: the image files with their class labels.
+      read: function from a file, and its name relative to the folder, to values (lat, long,
+        channel) in [0, 255].
+      folder: the folder that names are relative to.
     """
 
     def __init__(
@@ -224,7 +224,7 @@ def _files_within(folder: Path) -> Iterator[Path]:
     """Yields all files that are not hidden, also those of linked folders; each folder once.
 
     Raises:
-        OSError: a folder cannot be read. It must not be skipped silently.
+      OSError: a folder cannot be read. It must not be skipped silently.
     """
 
     def fail(error: OSError) -> None:

@@ -10,8 +10,8 @@ def check_shares(validation: float, test: float, seed: int) -> None:
     """Checks the shares of two splits, and the seed.
 
     Raises:
-        ValueError: a share is not a number in [0, 1), nothing would be left to train on, or the
-            seed is not an integer.
+      ValueError: a share is not a number in [0, 1), nothing would be left to train on, or the
+        seed is not an integer.
     """
     if not isinstance(seed, int):
         raise ValueError(f"seed is {seed!r}, expected an integer")
@@ -33,10 +33,10 @@ def split_of(name: str, *, validation: float, test: float, seed: int) -> str:
     An example therefore stays in its split when others are added or removed.
 
     Args:
-        name: a unique name of the example, such as its path relative to the folder.
-        validation: the average share of examples for validation.
-        test: the average share of examples for testing.
-        seed: seed of the division into splits.
+      name: a unique name of the example, such as its path relative to the folder.
+      validation: the average share of examples for validation.
+      test: the average share of examples for testing.
+      seed: seed of the division into splits.
     """
     place = position_of(name, seed) / 2**64
     if place < test:
