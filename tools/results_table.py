@@ -26,9 +26,9 @@ PAGE = ARCHIVE.with_name("README.md")
 PROTOCOLS = ("NR/NR", "R/R", "NR/R")
 README_MODELS = {
     "spin_classifier_6_layers": "the published network",
-    "gated_spin_classifier_6_layers": "ours",
-    "spherical_classifier_6_layers": "spin 0 only",
-    "cnn_classifier_6_layers": "planar",
+    "gated_spin_classifier_6_layers": "ours: spins gate each other, exact pooling",
+    "spherical_classifier_6_layers": "spin 0 only, isotropic filters",
+    "cnn_classifier_6_layers": "a CNN on the longitude-latitude image",
 }
 
 

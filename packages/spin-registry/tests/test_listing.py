@@ -34,15 +34,15 @@ def full(site):
 def test_table(full, capsys):
     assert main([]) == 0
     assert capsys.readouterr().out == (
-        "MODEL   DISTRIBUTION    SUMMARY        OPTIONS\n"
+        "MODEL   DISTRIBUTION    SUMMARY        PRESET OPTIONS\n"
         "my_net  mine-dist 1.5   A net of mine  depth=4, kind='wide'\n"
         "shared  mine-dist 1.5                  -\n"
         "shared  yours-dist 1.0                 dtype=<class 'float'>\n"
         "\n"
-        "DATASET  DISTRIBUTION  SUMMARY  OPTIONS\n"
+        "DATASET  DISTRIBUTION  SUMMARY  PRESET OPTIONS\n"
         "(none is registered)\n"
         "\n"
-        "GRID      DISTRIBUTION    SUMMARY          OPTIONS\n"
+        "GRID      DISTRIBUTION    SUMMARY          PRESET OPTIONS\n"
         "YourGrid  yours-dist 1.0  A grid of yours  -\n"
         "\n"
         "Registered more than once, and refused:\n"

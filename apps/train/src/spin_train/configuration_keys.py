@@ -77,7 +77,7 @@ KEYS = (
     Key(
         "num_train_steps",
         -1,
-        "number of updates; -1: num_epochs epochs; a number stretches or shrinks the schedule",
+        "updates, instead of num_epochs; the schedule is scaled to them; -1: num_epochs decides",
         least=1,
         or_minus_one=True,
     ),

@@ -1,4 +1,4 @@
-"""Phase collapse: adds the moduli of all spins to spin 0."""
+"""Phase collapse: replaces spin 0 by half the sum of a map of spin 0 and a map of all moduli."""
 
 from __future__ import annotations
 

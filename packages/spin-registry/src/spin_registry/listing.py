@@ -96,7 +96,7 @@ def _page(found: dict[str, list[Row]]) -> str:
 
 
 def _table(title: str, rows: list[Row]) -> str:
-    cells = [(title, "DISTRIBUTION", "SUMMARY", "OPTIONS")]
+    cells = [(title, "DISTRIBUTION", "SUMMARY", "PRESET OPTIONS")]
     for row in rows:
         options = ", ".join(f"{name}={value!r}" for name, value in row["options"].items())
         name = row["usage"] if "usage" in row else row["name"]

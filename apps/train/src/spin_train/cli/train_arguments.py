@@ -87,7 +87,8 @@ def help_text(config: ml_collections.ConfigDict) -> str:
             "",
             "  --workdir DIR    folder for checkpoints, metrics, the configuration and the report",
             "  --config CONFIG  a preset's name or a Python file that defines get_config()",
-            f"                   presets: {', '.join(preset_names())} (default: {DEFAULT_PRESET})",
+            f"                   presets: {', '.join(preset_names())} "
+            f"(without --config: {DEFAULT_PRESET})",
             "  --help           prints this text, with the values of CONFIG",
             "",
             "On several hosts, run the command on each. Slurm and Open MPI 4 need no other option,",

@@ -40,7 +40,7 @@ class Data:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The datasets' versions by name, without datasets that state no version."""
+        """The versions, by name, of the datasets that state one."""
         used = {self.config.dataset: self.dataset, self.eval_name: self.eval_dataset}
         return {name: dataset.version for name, dataset in used.items() if dataset.version}
 

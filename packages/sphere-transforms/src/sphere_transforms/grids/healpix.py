@@ -97,7 +97,10 @@ class HealpixGrid:
 
     @functools.cached_property
     def analysis(self) -> ColatitudeQuadrature:
-        """The rings, with weight 4 pi / pixels for each sample. Approximate: see the class."""
+        """The rings, with weight 4 pi / pixels for each sample.
+
+        Approximate, because HEALPix has no exact quadrature.
+        """
         rings = 4 * self.nside - 1
         weights = np.full(rings, 4 * np.pi / self.shape[0])
         return ColatitudeQuadrature(self.ring_colatitudes, read_only(weights))
