@@ -1,14 +1,23 @@
 """What every package's tests share: strict settings for JAX, and eight virtual CPU devices."""
 
+import importlib.metadata
 import importlib.util
 import os
 from collections.abc import Iterator
 
 import pytest
 
+# Where tox asks for programs that compile quickly, XLA's older code generator does so, too: with
+# both, a program compiles in half the time. Later versions may not know the flag, and then stop.
+_QUICK = " --xla_cpu_use_fusion_emitters=false"
+
 if importlib.util.find_spec("jax") is not None:
     # Before the first use of JAX: sharding is tested on virtual devices, on any machine.
-    os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+    flags = "--xla_force_host_platform_device_count=8"
+    quick = os.environ.get("JAX_DISABLE_MOST_OPTIMIZATIONS", "").lower() in ("1", "true")
+    if quick and importlib.metadata.version("jaxlib").startswith("0.10."):
+        flags += _QUICK
+    os.environ.setdefault("XLA_FLAGS", flags)
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     import jax
 
@@ -17,9 +26,10 @@ if importlib.util.find_spec("jax") is not None:
 
 @pytest.fixture
 def fully_optimized() -> Iterator[None]:
-    """Compiles the test's programs as users' are: for tests that read what XLA makes of them.
+    """Compiles the test's programs with all of XLA's optimizations, as users' programs are.
 
-    tox turns most of XLA's optimizations off for the packages' tests, whose time is compilation.
+    It is for tests that read what XLA makes of a program, or compare gradients that are rounding
+    errors. tox turns most optimizations off for the packages' tests, whose time is compilation.
     """
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", False)

@@ -33,11 +33,12 @@ summary = spin_train.train(config, "run")
 assert 0 <= summary["test"]["accuracy"] <= 1
 print(summary)
 """
-# What a distribution must do with only its declared dependencies installed.
-ALONE = {
-    "spin-registry": "import spin_registry as sr; assert not sr.model_names()",
+# Distributions in the order of their installation, and what each must do then.
+IN_TURN = {
     "sphere-transforms": "import sphere_transforms as st; st.SpinTransform(st.EquiangularGrid(8))",
+    "spin-registry": "import spin_registry as sr; assert sr.grid_names() and not sr.model_names()",
     "spin-data": "import spin_registry as sr; sr.get_dataset('digits/rotated').load()",
+    "spin-train spin-models spherical-mnist": USE,
 }
 # Without compiling bytecode: only a small fraction of the libraries is imported here.
 INSTALL = ("install", "--no-compile")
@@ -55,16 +56,12 @@ def main(directory: str) -> None:
     names = [path.name.split("-")[0] for path in wheels.glob("*.whl")]
     if len(set(names)) != len(DISTRIBUTIONS):
         sys.exit(f"{len(DISTRIBUTIONS)} distributions made these wheels: {sorted(names)}")
-    for name, use in ALONE.items():
-        alone = work / "alone"
-        venv.create(alone, with_pip=True, clear=True)
-        run(*pip_of(alone), *INSTALL, "--find-links", wheels, name)
-        run(alone / "bin" / "python", "-c", use, cwd=work)
-    everything = ("spin-train", "spin-models", "spherical-mnist")
-    run(*pip, *INSTALL, "--find-links", wheels, *everything)
+    # One after another into one environment: each is used with what it and those before it declare.
+    for name, use in IN_TURN.items():
+        run(*pip, *INSTALL, "--find-links", wheels, *name.split())
+        run(environment / "bin" / "python", "-c", use, cwd=work)
     run(*pip, "check")
     run(environment / "bin" / "spin-list", cwd=work)
-    run(environment / "bin" / "python", "-c", USE, cwd=work)
 
 
 def pip_of(environment: pathlib.Path) -> list[object]:

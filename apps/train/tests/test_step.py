@@ -175,6 +175,7 @@ def test_on_vectors_every_number_is_updated_as_leaf_by_leaf():
     assert sizes == [1, 13, 13, 19, 19]
 
 
+@pytest.mark.usefixtures("fully_optimized")
 @pytest.mark.parametrize("devices", [1, 8])
 def test_accumulated_gradients_are_those_of_the_parts(config, devices):
     """The microbatches are the same on any number of devices: each of every second example."""

@@ -65,7 +65,7 @@ def test_an_exported_model_needs_no_runner(run, weights, digits):
 def test_a_registered_grid_is_trained_on_exported_and_loaded(tmp_path):
     config = spin_train.load_config("digits")
     config.dataset = "tiny_spheres/own_grid"
-    config.model_options.update({"widths": (4, 6), "filter_values": (3, 3), "pool": (False, True)})
+    config.model_options.update({"widths": (4, 6), "filter_values": (3, 2), "pool": (False, True)})
     config.update({"num_train_steps": 4, "report_examples": 4, "per_device_batch_size": 2})
     summary = spin_train.train(config, tmp_path / "run")
     assert "Equivariance error by layer" in (tmp_path / "run" / "report.html").read_text()

@@ -80,6 +80,10 @@ def test_gradients_array_by_array(name):
     case = PublishedCase(name)
     *_, found = gradients(case, trained if name.startswith("cnn") else composed)
     for key, gradient in found.items():
+        if name.startswith("cnn") and key.startswith("Conv") and key.endswith("bias"):
+            # Batch normalization cancels a bias: its gradient is rounding error, theirs as well.
+            assert np.abs(gradient).max() < 1e-6, key
+            continue
         bound = 5e-4 if name.startswith("spherical") else 1e-4
         assert relative(gradient, case.ours("grad", key, gradient.shape)) < bound, key
 
