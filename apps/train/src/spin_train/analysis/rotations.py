@@ -115,8 +115,10 @@ def measure_rotations(
     rotated = _in_batches(
         lambda batch, *angles: model.logits(rotator.by(batch, angles)), coefficients, *angles
     )
-    varies = bool(np.any(np.var(unrotated, axis=0)))
-    invariance = float(sl.output_difference(rotated, unrotated)) if varies else None
+    invariance = None
+    if np.any(np.var(unrotated, axis=0)):
+        difference = sl.output_difference(jnp.asarray(rotated), jnp.asarray(unrotated))
+        invariance = float(difference)
 
     if not model.has_features:
         remark = "the model has no method `features`: its layers cannot be measured one by one"
