@@ -57,7 +57,7 @@ def main() -> None:
     else:
         model = spin_models.load_pretrained("spin_classifier_6_layers", arguments.dataset)
     data = sr.get_dataset(arguments.dataset).load()
-    turned = functools.partial(drawn, DRAWINGS[arguments.dataset])
+    draw = functools.partial(drawn, DRAWINGS[arguments.dataset])
     with tempfile.TemporaryDirectory() as downloads:
         digits = read_mnist(None, downloads)
     for split, (images, labels) in digits.items():
@@ -67,13 +67,13 @@ def main() -> None:
         images, labels = images[chosen], labels[chosen]
         own = np.stack([np.asarray(source[int(i)]["input"]["spin_0"]) for i in chosen])
         show(f"{split}, dataset's pose", logits_of(model, own), labels)
-        show(f"{split}, upright", logits_of(model, turned(images, None)), labels)
-        fresh = [logits_of(model, turned(images, seed)) for seed in range(arguments.poses)]
+        show(f"{split}, upright", logits_of(model, draw(images, None)), labels)
+        fresh = [logits_of(model, draw(images, seed)) for seed in range(arguments.poses)]
         show(f"{split}, new poses", np.concatenate(fresh), np.tile(labels, arguments.poses))
         show(f"{split}, mean over new poses", np.mean(fresh, axis=0), labels)
         both = np.flatnonzero(np.isin(labels, [6, 9]))
         both = both[: len(both) // BATCH * BATCH]
-        found = logits_of(model, turned(images[both, ::-1, ::-1], 0)).argmax(axis=-1)
+        found = logits_of(model, draw(images[both, ::-1, ::-1], 0)).argmax(axis=-1)
         as_shape, other = (found == labels[both]).mean(), (found == 15 - labels[both]).mean()
         print(
             f"{split}, rotated images of six and nine: {100 * as_shape:.0f}% classified by shape, "

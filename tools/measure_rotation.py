@@ -40,13 +40,13 @@ def main() -> None:
             (0, sample_scalar(polynomial, grid), sample_scalar(polynomial, grid, angles)),
             (1, sample_vector(vectors, grid), sample_vector(vectors, grid, angles)),
         ]
-        for spin, plain, turned in band_limited:
+        for spin, plain, rotated in band_limited:
             kind = "polynomial of degree 5" if spin == 0 else "vectors of degree 5"
-            row(kind, grid, spin, np.repeat(plain, len(images), axis=0), turned, angles)
+            row(kind, grid, spin, np.repeat(plain, len(images), axis=0), rotated, angles)
         for spin, project in ((0, project_images), (1, project_gradients)):
             kind = "digits" if spin == 0 else "gradients of digits"
-            plain, turned = project(images, grid), project(images, grid, angles)
-            row(kind, grid, spin, plain, turned, angles)
+            plain, rotated = project(images, grid), project(images, grid, angles)
+            row(kind, grid, spin, plain, rotated, angles)
 
 
 def row(
@@ -54,7 +54,7 @@ def row(
     grid: st.EquiangularGrid,
     spin: int,
     plain: np.ndarray,
-    turned: np.ndarray,
+    rotated: np.ndarray,
     angles: st.EulerAngles,
 ) -> None:
     """Prints one line of the table."""
@@ -68,12 +68,12 @@ def row(
         by_coefficients = st.rotate_field(transform, field, some)[spin][..., 0]
         again = transform.inverse(transform.forward(field))[spin][..., 0]
         size = norm(grid, plain[chunk])
-        errors.append(norm(grid, by_coefficients - turned[chunk]) / size)
+        errors.append(norm(grid, by_coefficients - rotated[chunk]) / size)
         lost.append(norm(grid, again - plain[chunk]) / size)
-    of_turned, of_lost = np.concatenate(errors), np.concatenate(lost)
+    rotation_errors, transform_errors = np.concatenate(errors), np.concatenate(lost)
     print(
-        f"| {kind} | {grid.shape[0]} x {grid.shape[1]} | {np.median(of_turned):.2g} "
-        f"| {np.quantile(of_turned, 0.95):.2g} | {np.median(of_lost):.2g} |",
+        f"| {kind} | {grid.shape[0]} x {grid.shape[1]} | {np.median(rotation_errors):.2g} "
+        f"| {np.quantile(rotation_errors, 0.95):.2g} | {np.median(transform_errors):.2g} |",
         flush=True,
     )
 

@@ -26,7 +26,7 @@ def register_models() -> list[sr.ModelEntry]:
         _entry(
             "spin_classifier_6_layers",
             _SPIN,
-            "the paper's network for spherical MNIST, spins {0, 1}; 39,146 parameters",
+            "the published network for spherical MNIST, spins {0, 1}; 39,146 parameters",
             widths=(16, 16, 20, 24, 28, 32),
             spins=(0, 1),
             filter_values=(6, 6, 4, 4, 3, 3),

@@ -65,7 +65,7 @@ class TrainingSetup:
         return make_schedule(
             self.config,
             global_batch_size=self.global_batch_size,
-            # As published, num_train_steps stretches or shrinks the epochs of the schedule.
+            # As published, num_train_steps changes the length of the schedule's epochs.
             steps_per_epoch=max(1, self.num_train_steps // self.config.num_epochs),
             num_train_steps=self.num_train_steps,
         )
