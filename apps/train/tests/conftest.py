@@ -30,6 +30,7 @@ HISTORY = [
     {"step": 50, "learning_rate": 1e-3, "loss": 2.0, "loss_std": 0.1, "train_accuracy": 0.2},
     {"step": 50, "split": "validation", "accuracy": 0.3, "eval_loss": 1.9},
     {"step": 100, "learning_rate": 0.0, "loss": 0.05, "loss_std": 0.1, "train_accuracy": 0.9},
+    {"step": 100, "steps_per_sec": 7.5},
     {"step": 100, "seconds_first_step": 6.0, "seconds_steps": 12.0, "seconds_saving": 2.0},
     {"step": 100, "split": "validation", "accuracy": 0.8125, "eval_loss": 0.4},
 ]

@@ -126,7 +126,9 @@ def _charts(history: Sequence[MetricRecord]) -> str:
         loss.append(Line(split, _points(history, "eval_loss", split), has_dots=True))
         accuracy.append(Line(split, _points(history, "accuracy", split), has_dots=True))
     rate = [Line("learning rate", _points(history, "learning_rate"))]
-    speed = [Line("since the last log", _points(history, "steps_per_sec"))]
+    # The record of the whole run's speed has no loss; it is a tile, not a point of the curve.
+    windows = [record for record in history if "loss" in record]
+    speed = [Line("since the last log", _points(windows, "steps_per_sec"))]
     charts = (
         line_chart("Loss", loss, x_label="step", y_label="loss", logarithmic=True),
         line_chart("Accuracy", accuracy, x_label="step", y_label="accuracy"),
