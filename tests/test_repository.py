@@ -2,6 +2,8 @@
 
 import pathlib
 import re
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -76,4 +78,17 @@ def test_the_linter_has_every_room_in_its_layers(folder):
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     (layers,) = (c for c in contracts["contracts"] if c.get("containers") == [name])
     assert layers["exhaustive"]
-    assert {room.strip() for line in layers["layers"] for room in line.split(":")} == expected
+    assert {
+        room.strip() for line in layers["layers"] for room in re.split("[:|]", line)
+    } == expected
+
+
+def test_names_of_all_registered_things_are_found_without_numpy():
+    program = (
+        "import sys, spin_registry as sr\n"
+        "assert not sr.broken_plugins()\n"
+        "assert sr.model_names() and sr.dataset_names()\n"
+        "assert 'EquiangularGrid' in sr.grid_names()\n"
+        "assert not {'jax', 'numpy', 'flax', 'grain'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -184,6 +184,26 @@ def test_other_classes_and_other_grids_of_one_shape_are_refused():
         check_same_specs("a", dataset(), "b", dataset(fejer))
 
 
+def test_another_grid_of_one_class_and_shape_is_refused():
+    @dataclasses.dataclass(frozen=True)
+    class Shifted:
+        offset: float
+        shape = (8, 8)
+        ring_colatitudes = st.FejerGrid(4).colatitudes
+        ring_lengths = np.full(8, 8)
+
+        @property
+        def ring_offsets(self):
+            return np.full(8, self.offset)
+
+    def dataset(offset):
+        return spin_data.Dataset(FieldSpec(Shifted(offset)), ClassSpec(2), {})
+
+    check_same_specs("a", dataset(1.0), "b", dataset(1.0))
+    with pytest.raises(DatasetError, match=r"'b' has grid .*offset=1.0.*on 'a'"):
+        check_same_specs("a", dataset(0.0), "b", dataset(1.0))
+
+
 def test_auto_takes_the_device_where_it_has_room(config, monkeypatch):
     setup = make_setup(config)
     size = spin_data.source_bytes(setup.data.train_source)

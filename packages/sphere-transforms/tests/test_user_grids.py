@@ -157,6 +157,10 @@ def changed(**changes):
         ({"ring_lengths": np.array([15, 17] * 4)}, "ring_lengths differ"),
         ({"band_limit": 9}, "claims band limit 9, but 16 longitudes carry degrees below 8 only"),
         ({"analysis": st.GaussLegendreGrid(9).analysis}, "analysis has 9 nodes for 8 rings"),
+        ({"ring_lengths": np.full(8, 16.0)}, "ring_lengths is .*NumPy array of integers"),
+        ({"ring_colatitudes": [0.1] * 8}, "ring_colatitudes is .*NumPy array of floats"),
+        ({"ring_colatitudes": np.linspace(3, 0.1, 8)}, "ring_colatitudes do not increase"),
+        ({"__hash__": lambda self: hash([])}, "which has no hash .*frozen dataclass"),
     ],
 )
 def test_a_grid_that_breaks_its_promises_is_refused(changes, message):
@@ -164,9 +168,20 @@ def test_a_grid_that_breaks_its_promises_is_refused(changes, message):
         st.SpinTransform(changed(**changes))
 
 
+@pytest.mark.parametrize("name", ["colatitudes", "longitudes"])
+def test_pixels_that_are_not_those_of_the_rings_are_refused(name):
+    grid = GRIDS[1]
+    reversed_pixels = property(lambda self: getattr(grid, name)[::-1])
+    other = type("Reversed", (ReducedGaussianGrid,), {name: reversed_pixels})(16)
+    with pytest.raises(ValueError, match=f"its {name} are not those of its rings"):
+        st.SpinTransform(other)
+
+
 def test_what_is_no_grid_is_refused():
     with pytest.raises(ValueError, match="give a grid object such as EquiangularGrid"):
         st.SpinTransform(64)
+    with pytest.raises(ValueError, match="grid is the class EquiangularGrid: give an object"):
+        st.SpinTransform(st.EquiangularGrid)
 
 
 def test_a_grid_without_a_coarser_one_says_so():

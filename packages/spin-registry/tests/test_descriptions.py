@@ -19,6 +19,22 @@ class Rings:
         if self.count < 1:
             raise ValueError(f"count is {self.count}, expected at least 1")
 
+@dataclasses.dataclass(frozen=True)
+class Shaped:
+    sizes: tuple
+    area: float = dataclasses.field(init=False, default=1.0)
+
+@dataclasses.dataclass(frozen=True)
+class Reserved:
+    kind: str
+
+@dataclasses.dataclass(frozen=True)
+class Positional:
+    count: int
+
+    def __init__(self, size):
+        object.__setattr__(self, "count", size)
+
 class Plain:
     "Not a dataclass."
 """
@@ -28,6 +44,9 @@ def register_grids():
     return [
         sr.GridEntry("rings", "my_grids:Rings", "equal rings"),
         sr.GridEntry("plain", "my_grids:Plain"),
+        sr.GridEntry("shaped", "my_grids:Shaped"),
+        sr.GridEntry("reserved", "my_grids:Reserved"),
+        sr.GridEntry("positional", "my_grids:Positional"),
         sr.GridEntry("never_made", "never_imported:Grid"),
     ]
 
@@ -52,7 +71,7 @@ def through_json(description):
 
 
 def test_names_and_entries_of_grids(grids):
-    assert sr.grid_names() == ("never_made", "plain", "rings")
+    assert sr.grid_names() == ("never_made", "plain", "positional", "reserved", "rings", "shaped")
     assert sr.get_grid("rings") == sr.GridEntry("rings", "my_grids:Rings", "equal rings")
 
 
@@ -60,7 +79,8 @@ def test_an_unknown_grid_is_refused(grids):
     with pytest.raises(sr.UnknownNameError) as raised:
         sr.get_grid("ring")
     assert str(raised.value) == (
-        "unknown grid 'ring' (did you mean 'rings'?); registered are never_made, plain, rings; "
+        "unknown grid 'ring' (did you mean 'rings'?); registered are never_made, plain, "
+        "positional, reserved, rings, shaped; "
         "install the distribution that registers it; spin-list shows every grid"
     )
 
@@ -103,12 +123,34 @@ def test_a_description_restores_the_grid(grids):
     assert sr.grid_from_description(through_json(description)) == grid
 
 
+def test_a_description_restores_tuples_and_leaves_out_what_the_constructor_does_not_take(grids):
+    grid = grids.Shaped((16, (32, 48)))
+    description = sr.describe_grid(grid)
+    assert description == {"kind": "shaped", "sizes": [16, [32, 48]]}
+    assert sr.grid_from_description(through_json(description)) == grid
+
+
+@pytest.mark.parametrize(
+    ("kind", "argument", "message"),
+    [
+        ("Reserved", "a", "'kind' of a field is reserved"),
+        ("Positional", 8, "unknown option 'count'"),
+        ("Shaped", [1, 2], "makes another grid"),
+        ("Shaped", 1j, "complex is not JSON serializable"),
+    ],
+)
+def test_a_grid_that_its_description_cannot_restore_is_refused(grids, kind, argument, message):
+    grid = getattr(grids, kind)(argument)
+    with pytest.raises(ValueError, match=f"cannot be described in a file: .*{message}"):
+        sr.describe_grid(grid)
+
+
 @pytest.mark.parametrize("kind", ["Plain", "Foreign"])
 def test_a_grid_that_cannot_be_described_is_refused(grids, kind):
     grid = grids.Plain() if kind == "Plain" else type("Foreign", (), {})()
     with pytest.raises(ValueError, match=f"a {kind} cannot be described") as raised:
         sr.describe_grid(grid)
-    assert str(raised.value).endswith("registers by register_grids: never_made, plain, rings")
+    assert str(raised.value).endswith("registers by register_grids: " + ", ".join(sr.grid_names()))
 
 
 def test_a_subclass_of_a_registered_grid_is_not_described_as_its_base(grids):
@@ -224,6 +266,7 @@ def test_every_missing_key_is_named():
     [
         ({"input": {"channels": {"0": 1}}}, r"not a description of a model: KeyError\('grid'\)"),
         ({"input": {"grid": {"kind": "rings", "count": 8}}}, r"KeyError\('channels'\)"),
+        ({"input": {"channels": {"a": 1}}}, "not a description of a model: channels is {'a': 1}"),
         ({"input": 3}, "not a description of a model: TypeError"),
         ({"output": 3}, "not a description of a model: TypeError"),
         ({"output": {"num_classes": 1}}, "num_classes must be an integer of at least 2, not 1"),

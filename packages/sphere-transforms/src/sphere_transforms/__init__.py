@@ -1,77 +1,147 @@
-"""Fast, differentiable spin-weighted spherical harmonic transforms in JAX."""
+"""Fast, differentiable spin-weighted spherical harmonic transforms in JAX.
 
-from sphere_transforms.calculus import (
-    convolve_axisymmetric,
-    curl,
-    divergence,
-    factors_of_coefficients,
-    factors_of_profile,
-    gaussian_beam,
-    gradient,
-    inner_product,
-    integrate,
-    laplacian,
-    lower_spin,
-    mean,
-    power_spectrum,
-    raise_spin,
-    rotated_gradient,
-)
-from sphere_transforms.fields import (
-    Coefficients,
-    Field,
-    change_band_limit,
-    conjugate_coefficients,
-    from_ducc0,
-    from_healpy,
-    from_s2fft,
-    random_coefficients,
-    spin_to_vector,
-    stack,
-    to_ducc0,
-    to_healpy,
-    to_s2fft,
-    unstack,
-    vector_to_spin,
-)
-from sphere_transforms.grids import (
-    ColatitudeQuadrature,
-    DriscollHealyGrid,
-    EquiangularGrid,
-    FejerGrid,
-    GaussLegendreGrid,
-    Grid,
-    HealpixGrid,
-    McEwenWiauxGrid,
-    RingGrid,
-    describe_grid,
-    grid_from_description,
-    unit_vectors,
-)
-from sphere_transforms.harmonics import (
-    spin_spherical_harmonics,
-    wigner_d,
-    wigner_d_planes,
-)
-from sphere_transforms.jax_extensions import check_x64
-from sphere_transforms.rotation import (
-    EulerAngles,
-    random_euler_angles,
-    rotate_coefficients,
-    rotate_field,
-    rotation_matrix,
-)
-from sphere_transforms.transform import (
-    MemoryEstimate,
-    RealBasisTransform,
-    SpinTransform,
-    coefficients_from_orders,
-    estimate_memory,
-    forward_by_orders,
-    inverse_by_orders,
-    orders_from_coefficients,
-    resample,
-)
+Names load on first use. `spin_registry` therefore lists this package's grids without JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphere_transforms.calculus import (
+        convolve_axisymmetric,
+        curl,
+        divergence,
+        factors_of_coefficients,
+        factors_of_profile,
+        gaussian_beam,
+        gradient,
+        inner_product,
+        integrate,
+        laplacian,
+        lower_spin,
+        mean,
+        power_spectrum,
+        raise_spin,
+        rotated_gradient,
+    )
+    from sphere_transforms.fields import (
+        Coefficients,
+        Field,
+        change_band_limit,
+        conjugate_coefficients,
+        from_ducc0,
+        from_healpy,
+        from_s2fft,
+        random_coefficients,
+        spin_to_vector,
+        stack,
+        to_ducc0,
+        to_healpy,
+        to_s2fft,
+        unstack,
+        vector_to_spin,
+    )
+    from sphere_transforms.grids import (
+        ColatitudeQuadrature,
+        DriscollHealyGrid,
+        EquiangularGrid,
+        FejerGrid,
+        GaussLegendreGrid,
+        Grid,
+        HealpixGrid,
+        McEwenWiauxGrid,
+        RingGrid,
+        describe_grid,
+        grid_from_description,
+        unit_vectors,
+    )
+    from sphere_transforms.harmonics import (
+        spin_spherical_harmonics,
+        wigner_d,
+        wigner_d_planes,
+    )
+    from sphere_transforms.jax_extensions import check_x64
+    from sphere_transforms.rotation import (
+        EulerAngles,
+        random_euler_angles,
+        rotate_coefficients,
+        rotate_field,
+        rotation_matrix,
+    )
+    from sphere_transforms.transform import (
+        MemoryEstimate,
+        RealBasisTransform,
+        SpinTransform,
+        coefficients_from_orders,
+        estimate_memory,
+        forward_by_orders,
+        inverse_by_orders,
+        orders_from_coefficients,
+        resample,
+    )
+
+_ROOMS = {
+    "Coefficients": "fields",
+    "ColatitudeQuadrature": "grids",
+    "DriscollHealyGrid": "grids",
+    "EquiangularGrid": "grids",
+    "EulerAngles": "rotation",
+    "FejerGrid": "grids",
+    "Field": "fields",
+    "GaussLegendreGrid": "grids",
+    "Grid": "grids",
+    "HealpixGrid": "grids",
+    "McEwenWiauxGrid": "grids",
+    "MemoryEstimate": "transform",
+    "RealBasisTransform": "transform",
+    "RingGrid": "grids",
+    "SpinTransform": "transform",
+    "change_band_limit": "fields",
+    "check_x64": "jax_extensions",
+    "coefficients_from_orders": "transform",
+    "conjugate_coefficients": "fields",
+    "convolve_axisymmetric": "calculus",
+    "curl": "calculus",
+    "describe_grid": "grids",
+    "divergence": "calculus",
+    "estimate_memory": "transform",
+    "factors_of_coefficients": "calculus",
+    "factors_of_profile": "calculus",
+    "forward_by_orders": "transform",
+    "from_ducc0": "fields",
+    "from_healpy": "fields",
+    "from_s2fft": "fields",
+    "gaussian_beam": "calculus",
+    "gradient": "calculus",
+    "grid_from_description": "grids",
+    "inner_product": "calculus",
+    "integrate": "calculus",
+    "inverse_by_orders": "transform",
+    "laplacian": "calculus",
+    "lower_spin": "calculus",
+    "mean": "calculus",
+    "orders_from_coefficients": "transform",
+    "power_spectrum": "calculus",
+    "raise_spin": "calculus",
+    "random_coefficients": "fields",
+    "random_euler_angles": "rotation",
+    "resample": "transform",
+    "rotate_coefficients": "rotation",
+    "rotate_field": "rotation",
+    "rotated_gradient": "calculus",
+    "rotation_matrix": "rotation",
+    "spin_spherical_harmonics": "harmonics",
+    "spin_to_vector": "fields",
+    "stack": "fields",
+    "to_ducc0": "fields",
+    "to_healpy": "fields",
+    "to_s2fft": "fields",
+    "unit_vectors": "grids",
+    "unstack": "fields",
+    "vector_to_spin": "fields",
+    "wigner_d": "harmonics",
+    "wigner_d_planes": "harmonics",
+}
 
 __all__ = [
     "Coefficients",
@@ -135,3 +205,18 @@ __all__ = [
     "wigner_d",
     "wigner_d_planes",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        value = getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    elif name in _ROOMS.values():
+        value = importlib.import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

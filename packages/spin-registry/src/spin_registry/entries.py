@@ -145,7 +145,8 @@ class GridEntry:
     Attributes:
       name: the name of the kind, for the lookup and in descriptions, without white space.
       factory: reference to the grid's class, "module:attribute". The class must be a dataclass
-        whose fields are JSON-serializable and are accepted by its constructor by name.
+        that its constructor's arguments determine. The arguments are numbers, strings, booleans,
+        None or tuples of these, and none is named "kind".
       summary: a description of the grid in one line.
 
     Raises:

@@ -94,7 +94,13 @@ def _spec_to_json(spec: ClassSpec | FieldSpec) -> dict[str, Any]:
 
 
 def _field_from_json(described: Mapping[str, Any]) -> FieldSpec:
-    channels = {int(spin): count for spin, count in described["channels"].items()}
+    written = described["channels"]
+    try:
+        channels = {int(spin): count for spin, count in written.items()}
+    except ValueError as error:
+        raise ValueError(
+            f"not a description of a model: channels is {written!r}, whose keys are no spin weights"
+        ) from error
     return FieldSpec(grid_from_description(described["grid"]), channels)
 
 

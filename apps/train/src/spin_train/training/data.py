@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 import spin_data
 import spin_registry
-from sphere_transforms import SpinTransform
+from sphere_transforms import Grid, SpinTransform
 from spin_train.devices.device_pipeline import DevicePipeline
 from spin_train.devices.sharding import replicate
 from spin_train.errors import DatasetError, as_user_error, dataset_errors, plugin_errors
@@ -189,12 +189,14 @@ def check_same_specs(
     """Checks that a model for one dataset can be used on another.
 
     Raises:
-      DatasetError: if the types or shapes of the grids, the channels, the outputs, or the names of
-        the classes (if both datasets have them) differ.
+      DatasetError: if the grids, the channels, the outputs, or the names of the classes (if both
+        datasets have them) differ.
     """
+    grids = (other.input.grid, dataset.input.grid)
     pairs = [
-        ("grid", type(other.input.grid).__name__, type(dataset.input.grid).__name__),
-        ("grid shape", tuple(other.input.grid.shape), tuple(dataset.input.grid.shape)),
+        ("grid", *(type(grid).__name__ for grid in grids)),
+        ("grid shape", *(tuple(grid.shape) for grid in grids)),
+        ("grid", *(("the same",) * 2 if _same_samples(*grids) else map(repr, grids))),
         ("channels", dict(other.input.channels), dict(dataset.input.channels)),
         ("output", other.output, dataset.output),
     ]
@@ -206,3 +208,11 @@ def check_same_specs(
                 f"dataset {other_name!r} has {what} {found}, but the model is trained on "
                 f"{name!r} with {expected}"
             )
+
+
+def _same_samples(grid: Grid, other: Grid) -> bool:
+    """Returns whether two grids of one class and shape have the same sample positions."""
+    rings = ("ring_colatitudes", "ring_lengths", "ring_offsets")
+    return grid == other or all(
+        np.array_equal(getattr(grid, name), getattr(other, name)) for name in rings
+    )

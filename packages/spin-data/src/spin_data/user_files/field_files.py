@@ -218,7 +218,7 @@ def _grid_of(where: Path, name: str, fields: Mapping[str, np.ndarray]) -> sphere
     for size in (shape[0], shape[0] - 1, shape[0] // 2):
         try:
             grid = entry.create(size)
-        except ValueError:
+        except (TypeError, ValueError):  # a registered grid may take other arguments than a size
             continue
         if tuple(grid.shape) == shape:
             return grid
