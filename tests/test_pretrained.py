@@ -1,4 +1,4 @@
-"""The weights that come with spin-models, on MNIST test digits turned as they never were before."""
+"""The weights that come with spin-models, on MNIST test digits in new random rotations."""
 
 from importlib import resources
 from pathlib import Path
@@ -46,22 +46,22 @@ def logits_of(model, spheres):
     return np.concatenate([call(model, batch) for batch in batches])
 
 
-def turned(weights, images, grid, seed):
+def rotated(weights, images, grid, seed):
     angles = st.random_euler_angles(jax.random.key(seed), (len(images),))
     return DRAWINGS[weights][0](images, grid, angles)
 
 
-def test_digits_turned_afresh_are_recognised(model, weights, digits):
+def test_digits_in_new_rotations_are_recognised(model, weights, digits):
     images, labels = digits
     grid = model.blocks[0].grid
-    logits = logits_of(model, turned(weights, images, grid, seed=7))
+    logits = logits_of(model, rotated(weights, images, grid, seed=7))
     assert (logits.argmax(-1) != labels).sum() <= DRAWINGS[weights][1]
 
 
 def test_two_rotations_get_nearly_the_same_logits(model, weights, digits):
     images, _ = digits
     grid = model.blocks[0].grid
-    one, other = (logits_of(model, turned(weights, images, grid, seed)) for seed in (1, 2))
+    one, other = (logits_of(model, rotated(weights, images, grid, seed)) for seed in (1, 2))
     assert (one.argmax(-1) == other.argmax(-1)).mean() >= 0.97
 
 

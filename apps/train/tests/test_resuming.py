@@ -119,7 +119,7 @@ def test_signals_are_for_others_outside_a_training(config, tmp_path):
     with Interruption() as interruption:
         signal.raise_signal(signal.SIGINT)
         assert interruption.asked_at(7) == signal.SIGINT
-        # The second is for whoever had it before.
+        # The second signal goes to the previous handler.
         assert signal.getsignal(signal.SIGINT) == handlers[signal.SIGINT]
     for number, handler in handlers.items():
         assert signal.getsignal(number) == handler

@@ -430,5 +430,5 @@ def test_grids_of_others_are_not_described():
     class EquiangularGrid(st.EquiangularGrid):
         pass
 
-    with pytest.raises(ValueError, match="cannot be described in a file"):
+    with pytest.raises(ValueError, match="describe a registered grid with spin_registry"):
         st.describe_grid(EquiangularGrid(8))

@@ -60,11 +60,11 @@ def test_what_fits_is_replaced_and_the_rest_is_named(tmp_path):
         "params": {"a": jnp.ones(2), "b": jnp.ones(4), "c": jnp.ones(1) * 1j, "d": jnp.ones(1)}
     }
     sl.write_weights(tmp_path / "w", theirs)
-    filled, strange, reshaped = sl.replaced_weights(own, sl.read_weights(tmp_path / "w"))
+    filled, unmatched, mismatched = sl.replaced_weights(own, sl.read_weights(tmp_path / "w"))
     np.testing.assert_array_equal(filled["params"]["a"], 1)
     np.testing.assert_array_equal(filled["params"]["b"], 0)
-    assert strange == ("params.d is not in the model", "params.c is real, the file's complex")
-    assert reshaped == ("params.b has shape (3,), the file's (4,)",)
+    assert unmatched == ("params.d is not in the model", "params.c is real, the file's complex")
+    assert mismatched == ("params.b has shape (3,), the file's (4,)",)
 
 
 def test_files_that_hold_no_weights(tmp_path):

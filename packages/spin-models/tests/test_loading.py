@@ -54,7 +54,7 @@ def test_files_of_no_model(tmp_path):
         spin_models.load(tmp_path / "w")
 
 
-def test_the_weights_in_the_box():
+def test_pretrained_weights_are_listed_and_load():
     name, dataset = "spin_classifier_6_layers", "spherical_mnist/rotated"
     assert (name, dataset) in spin_models.pretrained_names()
     model = spin_models.load_pretrained(name, dataset)

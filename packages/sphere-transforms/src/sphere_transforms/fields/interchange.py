@@ -91,10 +91,10 @@ def from_healpy(alm: Mapping[int, Any]) -> dict[int, jax.Array]:
     result = {}
     for spin, values in alm.items():
         components = 1 if spin == 0 else 2
-        parts = _with_leading_axes(values, spin, () if spin == 0 else (2,), "from_healpy")
-        parts = parts.reshape(*parts.shape[:2], components, parts.shape[-1])
-        check_spin(spin, _band_limit(parts.shape[-1], "from_healpy"))
-        unpacked = [_unpack(parts[:, :, index]) for index in range(components)]
+        arrays = _with_leading_axes(values, spin, () if spin == 0 else (2,), "from_healpy")
+        arrays = arrays.reshape(*arrays.shape[:2], components, arrays.shape[-1])
+        check_spin(spin, _band_limit(arrays.shape[-1], "from_healpy"))
+        unpacked = [_unpack(arrays[:, :, index]) for index in range(components)]
         if spin == 0:
             result[spin] = unpacked[0]
         else:
@@ -138,11 +138,11 @@ def from_ducc0(alm: Mapping[int, Any]) -> dict[int, jax.Array]:
       ValueError: as for `from_healpy`.
     """
     check_mapping(alm, "from_ducc0")
-    parts = {
+    arrays = {
         spin: _with_leading_axes(values, spin, (1,) if spin == 0 else (2,), "from_ducc0")
         for spin, values in alm.items()
     }
-    return from_healpy({s: a[:, :, 0] if s == 0 else a for s, a in parts.items()})
+    return from_healpy({s: a[:, :, 0] if s == 0 else a for s, a in arrays.items()})
 
 
 def to_s2fft(coefficients: Coefficients) -> dict[int, jax.Array]:
@@ -205,9 +205,9 @@ def _unpack(packed: jax.Array) -> jax.Array:
     packed = jnp.where(jnp.asarray(orders == 0)[None, :, None], packed.real + 0j, packed)
     shape = (packed.shape[0], band_limit, 2 * band_limit - 1, packed.shape[2])
     half = jnp.zeros(shape, packed.dtype).at[:, degrees, orders + band_limit - 1].set(packed)
-    mirrored = conjugate_coefficients({0: half})[0]
+    conjugated = conjugate_coefficients({0: half})[0]
     positive = jnp.asarray(np.arange(1 - band_limit, band_limit) >= 0)
-    return jnp.where(positive[None, None, :, None], half, mirrored)
+    return jnp.where(positive[None, None, :, None], half, conjugated)
 
 
 def _index(band_limit: int) -> tuple[np.ndarray, np.ndarray]:
@@ -251,8 +251,8 @@ def _check_real(coefficients: jax.Array) -> None:
     mask = coefficient_mask(band_limit, 0)[:, :, None]
     values = np.where(mask, np.asarray(coefficients), 0)
     signs = (-1.0) ** np.arange(1 - band_limit, band_limit)
-    mirrored = signs[:, None] * values[:, :, ::-1].conj()
-    size, difference = (np.sqrt((abs(a) ** 2).sum((1, 2))) for a in (values, values - mirrored))
+    conjugated = signs[:, None] * values[:, :, ::-1].conj()
+    size, difference = (np.sqrt((abs(a) ** 2).sum((1, 2))) for a in (values, values - conjugated))
     asymmetry = np.max(np.divide(difference, size, out=np.zeros_like(size), where=size > 0))
     if asymmetry > np.sqrt(np.finfo(values.real.dtype).eps):
         raise ValueError(

@@ -30,6 +30,8 @@ _KINDS: dict[str, Any] = {
 def describe_grid(grid: Grid) -> dict[str, Any]:
     """Describes a grid in a form that JSON can hold; `grid_from_description` makes it again.
 
+    `spin_registry.describe_grid` has the same format, and also describes grids of plugins.
+
     Args:
       grid: a grid of this package.
 
@@ -42,7 +44,8 @@ def describe_grid(grid: Grid) -> dict[str, Any]:
     name = type(grid).__name__
     if _KINDS.get(name) is not type(grid):
         raise ValueError(
-            f"a {name} cannot be described in a file; only these can: {', '.join(sorted(_KINDS))}."
+            f"a {name} is no grid of sphere_transforms, which describes {', '.join(sorted(_KINDS))}; "
+            "describe a registered grid with spin_registry.describe_grid."
         )
     return {"kind": name, **dataclasses.asdict(grid)}  # type: ignore[call-overload]
 

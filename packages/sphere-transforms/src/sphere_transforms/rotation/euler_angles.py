@@ -163,8 +163,8 @@ def _turn(values: jax.Array, alpha: jax.Array, beta: jax.Array, gamma: jax.Array
 
     def step(values: jax.Array, factor: jax.Array) -> tuple[jax.Array, None]:
         values = values * factor.T[None, :, :, None]
-        parts = quarter_turn(jnp.stack([values.real, values.imag], -1))
-        return jax.lax.complex(parts[..., 0], parts[..., 1]), None
+        components = quarter_turn(jnp.stack([values.real, values.imag], -1))
+        return jax.lax.complex(components[..., 0], components[..., 1]), None
 
     # (ell, m, batch, channel). A loop over the two multiplications with Delta compiles only one.
     rotated = jax.lax.scan(step, jnp.transpose(values, (1, 2, 0, 3)), jnp.stack(before))[0]
