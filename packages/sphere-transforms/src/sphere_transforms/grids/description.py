@@ -44,7 +44,7 @@ def describe_grid(grid: Grid) -> dict[str, Any]:
     name = type(grid).__name__
     if _KINDS.get(name) is not type(grid):
         raise ValueError(
-            f"a {name} is no grid of sphere_transforms, which describes {', '.join(sorted(_KINDS))}; "
+            f"a {name} is none of the grids {', '.join(sorted(_KINDS))}; "
             "describe a registered grid with spin_registry.describe_grid."
         )
     return {"kind": name, **dataclasses.asdict(grid)}  # type: ignore[call-overload]
