@@ -93,3 +93,11 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
     monkeypatch.undo()
     np.testing.assert_array_equal(sl.read_weights(tmp_path / "w").arrays["params.a"], 1)
     assert [path.name for path in tmp_path.iterdir()] == ["w"]
+
+
+def test_a_missing_folder_is_reported_with_the_file_s_name(tmp_path):
+    path = tmp_path / "nowhere" / "w"
+    with pytest.raises(FileNotFoundError) as raised:
+        sl.write_weights(path, {"params": {"a": jnp.ones(2)}})
+    assert raised.value.filename == str(path)
+    assert "partial" not in str(raised.value)

@@ -29,6 +29,11 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield partial
         partial.replace(target)
+    except OSError as error:
+        if error.filename != str(partial):
+            raise
+        # Users know the target's name, not the temporary one.
+        raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

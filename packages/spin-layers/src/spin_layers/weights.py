@@ -8,6 +8,7 @@ arrays.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -76,8 +77,14 @@ def write_weights(
     try:
         partial.write_bytes(save(arrays, metadata=header))
         partial.replace(target)
+    except OSError as error:
+        if error.filename != str(partial):
+            raise
+        # Users know the target's name, not the temporary one.
+        raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def read_weights(path: str | os.PathLike[str]) -> Weights:
