@@ -187,3 +187,14 @@ def test_what_is_no_grid_is_refused():
 def test_a_grid_without_a_coarser_one_says_so():
     with pytest.raises(ValueError, match=r"Define ShiftedGaussLegendreGrid\.coarser"):
         GRIDS[0].coarser()
+
+
+def test_a_subclass_of_healpix_is_checked_as_any_other_grid():
+    class Reversed(st.HealpixGrid):
+        @property
+        def longitudes(self):
+            return super().longitudes[::-1]
+
+    st.SpinTransform(st.HealpixGrid(4))
+    with pytest.raises(ValueError, match="its longitudes are not those of its rings"):
+        st.SpinTransform(Reversed(4))

@@ -58,8 +58,9 @@ def check_grid(grid: object) -> Grid:
 
 @functools.lru_cache(maxsize=64)
 def _check_once(grid: Grid) -> None:
-    # HEALPix is tested, and would keep in memory the arrays of all pixels that this reads.
-    if isinstance(grid, HealpixGrid):
+    # HealpixGrid has tests of its own, and keeps the arrays of all its pixels once they are read. A
+    # subclass may have changed them.
+    if type(grid) is HealpixGrid:
         return
     for name in _MEMBERS[2:-1]:
         array = getattr(grid, name)
