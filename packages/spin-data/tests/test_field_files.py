@@ -110,6 +110,15 @@ def test_fields_may_be_on_other_grids(tmp_path):
         sr.get_dataset(f"fields:{tmp_path / 'f.npz'}").load(grid="gauss")
 
 
+@pytest.mark.parametrize("factory", ["builtins:len", "operator:add"])
+def test_a_grid_that_no_single_size_determines_is_refused(tmp_path, monkeypatch, factory):
+    write_fields(tmp_path / "f.npz", records_of(20))
+    monkeypatch.setattr(sr, "get_grid", lambda name: sr.GridEntry("Pair", factory))
+    refused(
+        f"fields:{tmp_path / 'f.npz'}", r"f.npz: no Pair grid has 8 .*one whole number", grid="Pair"
+    )
+
+
 def test_bad_field_files_are_named(tmp_path):
     path = tmp_path / "f.npz"
     refused(f"fields:{path}", "f.npz: neither a file", FileNotFoundError)

@@ -215,14 +215,20 @@ def _grid_of(where: Path, name: str, fields: Mapping[str, np.ndarray]) -> sphere
             f"grid is {name!r}, expected one of {', '.join(_GRIDS)} or a registered grid: {error}"
         ) from error
     shape = next(iter(fields.values())).shape[:2]
+    reason = ""
     for size in (shape[0], shape[0] - 1, shape[0] // 2):
         try:
             grid = entry.create(size)
-        except (TypeError, ValueError):  # a registered grid may take other arguments than a size
+        except ValueError:
+            continue
+        except TypeError as error:  # a registered grid may take other arguments
+            reason = f"; one whole number must determine the grid ({error})"
             continue
         if tuple(grid.shape) == shape:
             return grid
-    raise ValueError(f"{where}: no {name} grid has {shape[0]} latitudes and {shape[1]} longitudes")
+    raise ValueError(
+        f"{where}: no {name} grid has {shape[0]} latitudes and {shape[1]} longitudes{reason}"
+    )
 
 
 def _channels_of(fields: Mapping[str, np.ndarray]) -> dict[int, int]:
