@@ -189,10 +189,9 @@ def test_what_does_not_fit_is_refused(resolution, options, message):
 @pytest.mark.parametrize("name", GRIDS)
 def test_the_estimate_of_tables_is_their_size(name):
     transform = st.SpinTransform(GRIDS[name](66), (0, 1), method="tables")
-    pairs = transform._spin_tables.values()
-    blocks = [tables.legendre.functions for pair in pairs for tables in pair]
-    distinct = {id(block): block.nbytes for block in jax.tree.leaves(blocks)}
-    assert transform.memory.tables == sum(distinct.values())
+    pairs = transform._legendre_tables.values()
+    blocks = [tables.functions for pair in pairs for tables in pair]
+    assert transform.memory.tables == sum(block.nbytes for block in jax.tree.leaves(blocks))
 
 
 @pytest.mark.usefixtures("fully_optimized")

@@ -14,6 +14,7 @@ from sphere_transforms.fields import (
     check_coefficients,
 )
 from sphere_transforms.harmonics import check_spin
+from sphere_transforms.jax_extensions import complex_dtype, real_dtype
 
 
 def convolve_axisymmetric(coefficients: Coefficients, factors: Any) -> dict[int, jax.Array]:
@@ -61,7 +62,7 @@ def factors_of_coefficients(zonal: Any) -> jax.Array:
     """
     zonal = jnp.asarray(zonal)
     ell = np.arange(zonal.shape[0]).reshape(-1, *(zonal.ndim - 1) * (1,))
-    return zonal * jnp.asarray(np.sqrt(4 * np.pi / (2 * ell + 1)), zonal.real.dtype)
+    return zonal * jnp.asarray(np.sqrt(4 * np.pi / (2 * ell + 1)), zonal.dtype)
 
 
 def factors_of_profile(
@@ -122,7 +123,7 @@ def gaussian_beam(band_limit: int, fwhm: Any, spin: int = 0) -> jax.Array:
     """
     check_spin(spin, band_limit)
     fwhm = jnp.asarray(fwhm)
-    dtype = jnp.result_type(fwhm.dtype, jnp.float32)
+    dtype = real_dtype(fwhm.dtype)
     sigma_squared = fwhm.astype(dtype) ** 2 / (8 * np.log(2))
     ell = np.arange(band_limit)
     return jnp.exp(jnp.asarray(spin**2 - ell * (ell + 1.0), dtype) * sigma_squared / 2)
@@ -135,5 +136,5 @@ def _multiply(values: jax.Array, factors: Any) -> jax.Array:
             f"convolve_axisymmetric: factors have shape {np.shape(factors)}; they must have (ell,) "
             f"= ({band_limit},) or (ell, channel) = ({band_limit}, {channels})."
         )
-    dtype = values.dtype if np.iscomplexobj(factors) else values.real.dtype
-    return values * jnp.asarray(factors, dtype).reshape(1, band_limit, 1, -1)
+    dtype = complex_dtype(values.dtype) if np.iscomplexobj(factors) else values.dtype
+    return values.astype(dtype) * jnp.asarray(factors, dtype).reshape(1, band_limit, 1, -1)

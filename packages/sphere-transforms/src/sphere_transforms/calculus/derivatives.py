@@ -137,7 +137,7 @@ def laplacian(coefficients: Coefficients) -> dict[int, jax.Array]:
     result = {}
     for spin, values in coefficients.items():
         ell = np.arange(values.shape[1])
-        factor = jnp.asarray(spin**2 - ell * (ell + 1.0), values.real.dtype)
+        factor = jnp.asarray(spin**2 - ell * (ell + 1.0), values.dtype)
         result[spin] = values * factor[None, :, None, None]
     return result
 
@@ -157,5 +157,8 @@ def _vector(coefficients: Coefficients, what: str) -> tuple[jax.Array, jax.Array
 
 def _scale(values: jax.Array, spin: int, target: int) -> jax.Array:
     ell = np.arange(values.shape[1])
-    squared = np.where(ell >= max(abs(spin), abs(target)), (ell - spin) * (ell + spin + 1.0), 0.0)
-    return values * jnp.asarray(np.sqrt(squared), values.real.dtype)[None, :, None, None]
+    present = ell >= max(abs(spin), abs(target))
+    factor = np.sqrt(np.where(present, (ell - spin) * (ell + spin + 1.0), 0.0))
+    scaled = values * jnp.asarray(factor, values.dtype)[None, :, None, None]
+    # A selection, because an entry without a harmonic may be NaN.
+    return jnp.where(present[None, :, None, None], scaled, 0)

@@ -12,6 +12,7 @@ from sphere_transforms.fields import (
     coefficient_mask,
 )
 from sphere_transforms.grids import Grid
+from sphere_transforms.jax_extensions import complex_dtype, real_dtype
 
 
 def power_spectrum(
@@ -38,8 +39,8 @@ def power_spectrum(
     _check_pair(coefficients, other, "power_spectrum")
     result = {}
     for spin, values in coefficients.items():
-        counts = jnp.asarray(2 * np.arange(values.shape[1]) + 1, values.real.dtype)
         product = _product(spin, values, None if other is None else other[spin])
+        counts = jnp.asarray(2 * np.arange(values.shape[1]) + 1, product.dtype)
         result[spin] = jnp.sum(product, axis=2) / counts[None, :, None]
     return result
 
@@ -133,6 +134,6 @@ def _weights(values: jax.Array, grid: Grid, what: str) -> jax.Array:
             f"{what}: values have shape {shape}; on {grid!r} they must have (batch, "
             f"{', '.join(map(str, grid.shape))}, channel). Give one array, such as field[0]."
         )
-    dtype = jnp.result_type(values.real.dtype, jnp.float32)
+    dtype = (complex_dtype if jnp.iscomplexobj(values) else real_dtype)(values.dtype)
     weights = jnp.asarray(grid.quadrature_weights, dtype)
     return weights.reshape(1, -1, *(len(shape) - 2) * (1,))

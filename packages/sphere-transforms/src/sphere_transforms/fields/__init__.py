@@ -6,6 +6,7 @@ from sphere_transforms.fields.coefficients import (
     check_mapping,
     coefficient_mask,
     conjugate_coefficients,
+    without_empty_entries,
 )
 from sphere_transforms.fields.interchange import (
     from_ducc0,
@@ -38,4 +39,5 @@ __all__ = [
     "to_s2fft",
     "unstack",
     "vector_to_spin",
+    "without_empty_entries",
 ]

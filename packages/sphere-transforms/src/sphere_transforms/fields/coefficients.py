@@ -32,6 +32,28 @@ def coefficient_mask(band_limit: int, spin: int) -> np.ndarray:
     return (degrees >= np.abs(orders)) & (degrees >= abs(spin))
 
 
+def without_empty_entries(coefficients: jax.Array, spin: int) -> jax.Array:
+    """Sets the entries with |m| > ell or ell < |spin| to zero, whatever they hold.
+
+    They may hold NaN or infinities, for example after a division by a power spectrum. A product
+    with a mask of zeros would keep these, so the entries are selected. The mask is computed in the
+    program, whose size therefore does not depend on L.
+
+    Args:
+      coefficients: (batch, ell, m, *rest).
+      spin: s.
+
+    Returns:
+      The same shape and dtype.
+    """
+    band_limit = coefficients.shape[1]
+    degrees = jnp.arange(band_limit)[:, None]
+    orders = jnp.abs(jnp.arange(1 - band_limit, band_limit))[None]
+    present = (degrees >= orders) & (degrees >= abs(spin))
+    shape = (1, *present.shape, *[1] * (coefficients.ndim - 3))
+    return jnp.where(present.reshape(shape), coefficients, 0)
+
+
 def change_band_limit(coefficients: Coefficients, band_limit: int) -> dict[int, jax.Array]:
     """Truncates the coefficients, or pads them with zeros, to another band limit.
 
@@ -108,5 +130,5 @@ def check_mapping(values: Any, what: str) -> None:
 
 def _conjugate(values: jax.Array, spin: int) -> jax.Array:
     orders = np.arange(1 - values.shape[1], values.shape[1])
-    sign = jnp.asarray((-1.0) ** (spin + orders), values.real.dtype)
+    sign = jnp.asarray((-1.0) ** (spin + orders), values.dtype)
     return sign[None, None, :, None] * jnp.conj(values[:, :, ::-1])

@@ -32,6 +32,7 @@ from sphere_transforms.fields.coefficients import (
 )
 from sphere_transforms.fields.mappings import Coefficients
 from sphere_transforms.harmonics import check_spin
+from sphere_transforms.jax_extensions import complex_dtype
 
 
 def to_healpy(coefficients: Coefficients) -> dict[int, jax.Array]:
@@ -202,7 +203,9 @@ def _unpack(packed: jax.Array) -> jax.Array:
     band_limit = _band_limit(packed.shape[-1], "from_healpy")
     degrees, orders = _index(band_limit)
     packed = jnp.moveaxis(packed, 1, 2)
-    packed = jnp.where(jnp.asarray(orders == 0)[None, :, None], packed.real + 0j, packed)
+    packed = jnp.where(
+        jnp.asarray(orders == 0)[None, :, None], packed.real.astype(packed.dtype), packed
+    )
     shape = (packed.shape[0], band_limit, 2 * band_limit - 1, packed.shape[2])
     half = jnp.zeros(shape, packed.dtype).at[:, degrees, orders + band_limit - 1].set(packed)
     conjugated = conjugate_coefficients({0: half})[0]
@@ -241,6 +244,7 @@ def _with_leading_axes(values: Any, spin: int, components: tuple[int, ...], what
             f"(batch, channel, {names})."
         )
     values = jnp.asarray(values)
+    values = values.astype(complex_dtype(values.dtype))
     return values[None, None] if len(shape) == axes else values
 
 

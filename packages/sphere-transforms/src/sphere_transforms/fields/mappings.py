@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import jax
 import jax.numpy as jnp
 
+from sphere_transforms.jax_extensions import complex_dtype
+
 Field = Mapping[int, jax.Array]
 Coefficients = Mapping[int, jax.Array]
 
@@ -31,7 +33,11 @@ def stack(field: Field) -> jax.Array:
             f"stack: arrays have shapes {shapes}; one stacked array needs at least one spin and "
             "the same shape, channels included, for every spin."
         )
-    return jnp.stack([field[spin] for spin in sorted(field)], axis=-2)
+    arrays = [jnp.asarray(field[spin]) for spin in sorted(field)]
+    if any(jnp.iscomplexobj(array) for array in arrays):
+        dtype = complex_dtype(*(array.dtype for array in arrays))
+        arrays = [array.astype(dtype) for array in arrays]
+    return jnp.stack(arrays, axis=-2)
 
 
 def unstack(array: jax.Array, spins: Sequence[int]) -> dict[int, jax.Array]:

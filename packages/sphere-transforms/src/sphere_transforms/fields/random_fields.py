@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sphere_transforms.fields.coefficients import coefficient_mask, conjugate_coefficients
+from sphere_transforms.jax_extensions import complex_dtype
 
 
 def random_coefficients(
@@ -54,15 +56,15 @@ def random_coefficients(
         )
     result = {}
     for spin, spin_key in zip(channels, jax.random.split(key, len(channels)), strict=True):
-        mask = jnp.asarray(coefficient_mask(band_limit, spin), real_dtype)
+        mask = coefficient_mask(band_limit, spin)
         shape = (batch, band_limit, 2 * band_limit - 1, channels[spin])
-        complex_dtype = jnp.result_type(real_dtype, jnp.complex64)
-        values = jax.random.normal(spin_key, shape, complex_dtype)
+        values = jax.random.normal(spin_key, shape, complex_dtype(real_dtype))
         if spin == 0 and real_scalars:
-            values = (values + conjugate_coefficients({0: values})[0]) / np.sqrt(2)
+            values = (values + conjugate_coefficients({0: values})[0]) / math.sqrt(2)
         if spin in spectra:
-            values = values * _deviation(spectra[spin], spin, shape, real_dtype)
-        result[spin] = values * mask[None, :, :, None]
+            deviation = _deviation(spectra[spin], spin, shape, real_dtype)
+            values = values * deviation.astype(values.dtype)
+        result[spin] = jnp.where(mask[None, :, :, None], values, 0)
     return result
 
 
@@ -79,5 +81,8 @@ def _deviation(variance: Any, spin: int, shape: tuple[int, int, int, int], dtype
             f"random_coefficients: power_spectrum of spin {spin} has the value "
             f"{np.min(np.asarray(variance))}; variances are not negative."
         )
-    root = jnp.sqrt(jnp.asarray(variance, dtype)).reshape(band_limit, -1)
-    return root[None, :, None, :]
+    variance = jnp.asarray(variance, dtype)
+    # Not the root of zero, whose derivative is infinite: that of the drawn values is then zero.
+    positive = variance > 0
+    root = jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1)), 0)
+    return root.reshape(1, band_limit, 1, -1)

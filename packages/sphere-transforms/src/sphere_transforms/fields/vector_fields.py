@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sphere_transforms.fields.mappings import Field
+from sphere_transforms.jax_extensions import complex_dtype
 
 
 def vector_to_spin(v_theta: jax.Array, v_phi: jax.Array) -> dict[int, jax.Array]:
@@ -31,6 +32,8 @@ def vector_to_spin(v_theta: jax.Array, v_phi: jax.Array) -> dict[int, jax.Array]
             "give both components at the same points, in arrays of one shape."
         )
     v_theta, v_phi = jnp.asarray(v_theta), jnp.asarray(v_phi)
+    dtype = complex_dtype(v_theta.dtype, v_phi.dtype)
+    v_theta, v_phi = v_theta.astype(dtype), v_phi.astype(dtype)
     return {1: v_theta + 1j * v_phi, -1: v_theta - 1j * v_phi}
 
 

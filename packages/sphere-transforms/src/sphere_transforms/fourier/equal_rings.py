@@ -20,6 +20,7 @@ from sphere_transforms.fourier.order_layout import (
     order_sums_from_spectra,
     spectra_from_order_sums,
 )
+from sphere_transforms.jax_extensions import Form, unless_exported
 
 
 def order_sums_from_samples(
@@ -132,13 +133,13 @@ def fourier_along_last_axis(kind: str, values: jax.Array, count: int) -> jax.Arr
     if values.shape[-1] < length:
         filling = [(0, 0)] * (values.ndim - 1) + [(0, length - values.shape[-1])]
         values = jnp.pad(values, filling)
-    result = _partitioned(kind, count)(values)
+    result = unless_exported(*_forms(kind, count), values)
     return result * count if kind in ("IFFT", "IRFFT") else result
 
 
 @functools.lru_cache(maxsize=256)
-def _partitioned(kind: str, count: int) -> Any:
-    """An FFT with a sharding rule: only the last axis must not be sharded.
+def _forms(kind: str, count: int) -> tuple[Form, Form]:
+    """The FFT with a sharding rule, by which only the last axis must not be sharded; and without.
 
     Without the rule, XLA's partitioner (jax 0.10) gathers the operand of an FFT, whichever axis is
     sharded.
@@ -165,4 +166,4 @@ def _partitioned(kind: str, count: int) -> Any:
         infer_sharding_from_operands=infer,
         sharding_rule="... samples -> ... orders",
     )
-    return transform
+    return transform, fourier

@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sphere_transforms.fields import without_empty_entries
 from sphere_transforms.jax_extensions import transpose_apart
 
 
@@ -60,12 +61,14 @@ def from_order_layout(by_order: jax.Array) -> jax.Array:
     return jnp.concatenate([minus[:, :, 1:][:, :, ::-1], plus], 2)
 
 
-def to_order_layout(coefficients: jax.Array, *, real: bool) -> jax.Array:
+def to_order_layout(coefficients: jax.Array, spin: int, *, real: bool) -> jax.Array:
     """Complex (batch, ell, m, *rest) to real (m, ell, side, component, batch, *rest).
 
+    Entries without a harmonic become zero, also if they are NaN or infinite.
     With `real=True` the result has one side, which holds the coefficients of the real component of
     a field of spin 0, (a_{ell m} + (-1)^m conj(a_{ell,-m})) / 2.
     """
+    coefficients = without_empty_entries(coefficients, spin)
     middle = coefficients.shape[2] // 2
     plus, minus = coefficients[:, :, middle:], coefficients[:, :, : middle + 1][:, :, ::-1]
     if real:
@@ -86,4 +89,4 @@ def _conjugate_orders(coefficients: jax.Array) -> jax.Array:
 
 def _along_orders(values: np.ndarray, like: jax.Array) -> jax.Array:
     """The values (one per order), in a shape to multiply (batch, ell, m, *rest)."""
-    return jnp.asarray(values, like.real.dtype).reshape(1, 1, -1, *[1] * (like.ndim - 3))
+    return jnp.asarray(values, like.dtype).reshape(1, 1, -1, *[1] * (like.ndim - 3))

@@ -13,13 +13,13 @@ m and every N. The module `order_layout` describes the arrays of order sums.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sphere_transforms.array_cache import cached_arrays
 from sphere_transforms.fourier.equal_rings import fourier_along_last_axis
 from sphere_transforms.fourier.order_layout import (
     order_sums_from_spectra,
@@ -37,25 +37,24 @@ class RingTables:
 
     Attributes:
       pixel: (ring, place), the index of the sample in the field.
-      present: (ring, place), 1 if the ring has a sample at that place, else 0.
       slot: (pixel,), the index of the sample in the flattened axes (ring, place).
-      chirp: (ring, place), the factors exp(-i pi k^2 / N) for place k.
+      chirp: (ring, place), the factors exp(-i pi k^2 / N) for place k; zero at a place where the
+        ring has no sample.
       phase: (ring, order), the factors of the first longitude and the chirp, for the orders
         0, ..., L - 1, -(L - 1), ..., -1.
       filter: (ring, length), the spectrum of exp(i pi j^2 / N).
     """
 
     pixel: Any
-    present: Any
     slot: Any
     chirp: Any
     phase: Any
     filter: Any
 
 
-@functools.lru_cache(maxsize=16)
+@cached_arrays
 def make_ring_tables(grid: Grid, band_limit: int, dtype: str) -> RingTables:
-    """Computes the tables of a grid, or takes them from the cache.
+    """Computes the tables of a grid, NumPy arrays, or takes them from the cache.
 
     Args:
       grid: the grid.
@@ -76,12 +75,11 @@ def make_ring_tables(grid: Grid, band_limit: int, dtype: str) -> RingTables:
     ring, column = np.nonzero(place < lengths)
     complex_dtype = np.result_type(dtype, np.complex64)
     return RingTables(
-        pixel=jax.device_put(np.minimum(starts[:, None] + place, samples - 1).astype(np.int32)),
-        present=jax.device_put((place < lengths).astype(dtype)),
-        slot=jax.device_put((ring * places + column).astype(np.int32)),
-        chirp=jax.device_put(_chirp(place, lengths).astype(complex_dtype)),
-        phase=jax.device_put(phase.astype(complex_dtype)),
-        filter=jax.device_put(np.fft.fft(kernel).astype(complex_dtype)),
+        pixel=np.minimum(starts[:, None] + place, samples - 1).astype(np.int32),
+        slot=(ring * places + column).astype(np.int32),
+        chirp=np.where(place < lengths, _chirp(place, lengths), 0).astype(complex_dtype),
+        phase=phase.astype(complex_dtype),
+        filter=np.fft.fft(kernel).astype(complex_dtype),
     )
 
 
@@ -100,8 +98,8 @@ def order_sums_from_pixels(values: jax.Array, tables: RingTables, band_limit: in
     sides = 2 if jnp.iscomplexobj(values) else 1
     # To (batch, *rest, ring, place).
     values = jnp.moveaxis(values[:, tables.pixel], (1, 2), (-2, -1))
-    present, chirp = (_along_rings(table, values) for table in (tables.present, tables.chirp))
-    spectrum = _convolve(values * present * chirp, tables.filter)
+    values = values.astype(tables.chirp.dtype) * _along_rings(tables.chirp, values)
+    spectrum = _convolve(values, tables.filter)
     minus = spectrum[..., spectrum.shape[-1] - band_limit + 1 :]
     sums = jnp.concatenate([spectrum[..., :band_limit], minus], -1)
     sums = sums * _along_rings(tables.phase, sums)

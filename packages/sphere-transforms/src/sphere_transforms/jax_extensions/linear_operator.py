@@ -88,6 +88,8 @@ def _compiled(*arguments: Any, operator: Any, structure: Any) -> jax.Array:
 
 
 def _run(*arguments: Any, operator: Any, structure: Any, program: Any) -> jax.Array:
+    if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+        return _evaluate(*arguments, program=program)
     return _compiled(*arguments, operator=operator, structure=structure)
 
 
@@ -121,12 +123,36 @@ def _batch(
     data, *leaves = arguments
     axis, *table_axes = axes
     if any(table_axis is not None for table_axis in table_axes):
-        raise TypeError(
-            "vmap over the tables of a transform is not supported: pass the transform to the "
-            "mapped function as a constant (in_axes=None)."
-        )
+        return _batch_tables(arguments, axes, operator, structure)
     result = _bind(operator, structure, jnp.moveaxis(data, axis, -1), *leaves)
     return result, result.ndim - 1
+
+
+def _batch_tables(
+    arguments: Any, axes: Any, operator: Any, structure: Any
+) -> tuple[jax.Array, int]:
+    """Applies the operator one by one to a batch of tables.
+
+    `vmap` batches tables where it turns a `lax.cond` around a transform into a select.
+    """
+    batched = [
+        jnp.moveaxis(argument, axis, 0)
+        for argument, axis in zip(arguments, axes, strict=True)
+        if axis is not None
+    ]
+
+    def one(parts: list[jax.Array]) -> jax.Array:
+        rest = iter(parts)
+        return _bind(
+            operator,
+            structure,
+            *(
+                argument if axis is None else next(rest)
+                for argument, axis in zip(arguments, axes, strict=True)
+            ),
+        )
+
+    return jax.lax.map(one, batched), 0
 
 
 _linear_p.def_impl(_run)

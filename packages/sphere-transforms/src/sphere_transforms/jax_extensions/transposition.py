@@ -18,18 +18,25 @@ from jax.experimental.layout import Layout, with_layout_constraint
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.sharding import NamedSharding, PartitionSpec
 
+from sphere_transforms.jax_extensions.exported_form import Form, unless_exported
+
 
 def transpose_apart(values: jax.Array, axes: Sequence[int]) -> jax.Array:
-    """jnp.transpose(values, axes), not fused with other operations on CPU."""
-    axes = tuple(int(axis) for axis in axes)
-    return jax.lax.platform_dependent(
-        values,
-        cpu=_partitioned(axes),
-        default=functools.partial(jnp.transpose, axes=axes),
-    )
+    """jnp.transpose(values, axes), not fused with other operations on CPU.
+
+    See `unless_exported` for its derivatives.
+    """
+    return unless_exported(*_forms(tuple(int(axis) for axis in axes)), values)
 
 
 @functools.lru_cache(maxsize=256)
+def _forms(axes: tuple[int, ...]) -> tuple[Form, Form]:
+    """The transpose that is kept apart on CPU, and the plain one."""
+    plain = functools.partial(jnp.transpose, axes=axes)
+    apart = functools.partial(jax.lax.platform_dependent, cpu=_partitioned(axes), default=plain)
+    return apart, plain
+
+
 def _partitioned(axes: tuple[int, ...]) -> Any:
     """The transpose with a sharding rule; without one, XLA would gather the whole operand."""
 

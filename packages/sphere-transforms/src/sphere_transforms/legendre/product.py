@@ -142,19 +142,19 @@ class LegendreProduct:
 def analysis_tables(
     quadrature: ColatitudeQuadrature, spin: int, band_limit: int, method: str, dtype: str
 ) -> LegendreTables:
-    """Makes the tables of an analysis: functions at the nodes, weights, resampling."""
+    """Makes the tables of an analysis, NumPy: functions at the nodes, weights, resampling."""
     functions = _functions(quadrature.colatitudes, spin, band_limit, method, dtype)
-    weights = jax.device_put(quadrature.weights.astype(dtype))
+    weights = quadrature.weights.astype(dtype)
     resampling = None
     if quadrature.resampling is not None:
-        resampling = jax.device_put(np.stack(quadrature.resampling).astype(dtype))
+        resampling = np.stack(quadrature.resampling).astype(dtype)
     return LegendreTables(functions, weights, resampling)
 
 
 def synthesis_tables(
     colatitudes: np.ndarray, spin: int, band_limit: int, method: str, dtype: str
 ) -> LegendreTables:
-    """Makes the tables of a synthesis: functions at the colatitudes of the rings."""
+    """Makes the tables of a synthesis, NumPy: functions at the colatitudes of the rings."""
     return LegendreTables(_functions(colatitudes, spin, band_limit, method, dtype))
 
 

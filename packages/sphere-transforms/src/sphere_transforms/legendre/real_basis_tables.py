@@ -7,19 +7,20 @@ include the weights of the quadrature and the constants of the real basis.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sphere_transforms.array_cache import cached_arrays
 from sphere_transforms.grids import Grid
 from sphere_transforms.harmonics import latitude_functions_by_degree
 from sphere_transforms.legendre.tables import block_edges
 
 # For each block of orders: the matrices (m, degree, ring) and their transposes (m, ring, degree).
-OrderwiseTables = tuple[tuple[jax.Array, jax.Array], ...]
+OrderwiseTables = tuple[tuple[Any, Any], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +64,7 @@ class OrderwiseProduct:
         return dataclasses.replace(self, to_degrees=not self.to_degrees)
 
 
-@functools.lru_cache(maxsize=64)
+@cached_arrays
 def orderwise_tables(
     grid: Grid, spin: int, band_limit: int, dtype: str, *, weighted: bool
 ) -> OrderwiseTables:
@@ -77,8 +78,8 @@ def orderwise_tables(
       weighted: True for an analysis, with the quadrature weights; False for a synthesis.
 
     Returns:
-      For each block of orders, the matrices (m and sign, degree, ring) and their transposes. For
-      spin 0 there is one sign.
+      NumPy arrays: for each block of orders, the matrices (m and sign, degree, ring) and their
+      transposes. For spin 0 there is one sign.
     """
     tables = []
     plus, minus = _scaled_functions(grid, spin, band_limit, weighted)
@@ -88,7 +89,7 @@ def orderwise_tables(
         block = np.stack([values[start:stop, start:] for values in signs], 1)
         block = block.reshape(-1, *block.shape[2:]).astype(dtype)
         transposed = np.ascontiguousarray(np.swapaxes(block, 1, 2))
-        tables.append((jax.device_put(block), jax.device_put(transposed)))
+        tables.append((block, transposed))
     return tuple(tables)
 
 

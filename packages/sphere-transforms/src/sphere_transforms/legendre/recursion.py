@@ -8,17 +8,16 @@ program, so its size does not depend on L.
 The recursion runs in float64 for all data, because in float32 its error would grow with L. It
 starts at ell = max(|m|, |s|).
 
-**Range.** The start values that still matter at degree L are as small as exp(-L / e) for spin 0, and
-nearly as small as exp(-2 L / e) for spins near L / e. All values are therefore computed times 2^980,
-which shifts the range of float64's normal numbers to 2^-2002 ... 2^44. A start value below it
-becomes zero. The functions that are lost in this way are below 2^-73 up to L = 1750, measured for
-spins around L / e, and 2^-37 at L = 1800.
+**Range.** The start values that still matter at degree L are as small as exp(-L / e) for spin 0,
+and nearly as small as exp(-2 L / e) for spins near L / e. All values are therefore computed times
+2^980, which shifts the range of float64's normal numbers to 2^-2002 ... 2^44. A start value below
+it becomes zero. The functions that are lost in this way are below 2^-73 up to L = 1750, measured
+for spins around L / e, and 2^-37 at L = 1800.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from typing import Any
 
@@ -27,14 +26,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from sphere_transforms.array_cache import cached_arrays
 from sphere_transforms.harmonics import wigner_d_where_n_is_ell
 from sphere_transforms.legendre.plan import LegendrePlan
 from sphere_transforms.legendre.symmetry import Symmetry, family_count, folded_ring_count
 
 LARGEST_BAND_LIMIT = 1750
 
-# The functions are computed times 2^_SCALE. Their recursion multiplies them by less than 2^24, so it
-# stays below float64's largest number, 2^1024.
+# The functions are computed times 2^_SCALE. Their recursion multiplies them by less than 2^24, so
+# it stays below float64's largest number, 2^1024.
 _SCALE = 980
 
 # Bytes of functions that are held at a time: enough for efficient matrix products.
@@ -68,7 +68,7 @@ class StartValues:
     starts: Any
 
 
-@functools.lru_cache(maxsize=16)
+@cached_arrays
 def make_functions(
     colatitudes: bytes, spin: int, band_limit: int, symmetry: Symmetry, dtype: str
 ) -> StartValues:
@@ -82,7 +82,7 @@ def make_functions(
       dtype: the dtype of the data. It is not used: the start values are always float64.
 
     Returns:
-      The start values of the orders m >= 0.
+      The start values of the orders m >= 0, NumPy arrays.
     """
     del dtype
     theta = np.frombuffer(colatitudes)
@@ -93,7 +93,7 @@ def make_functions(
     starts = {sign: _starts(band_limit, -spin, cosine, sine, sign) for sign in (1, -1)}
     signs = (1, -1)[: _signs(symmetry)]
     held = np.stack([np.where(south, starts[-sign], starts[sign]) for sign in signs], 1)
-    return StartValues(_as_bits(sine**2), jax.device_put(south), _as_bits(held))
+    return StartValues(_as_bits(sine**2), south, _as_bits(held))
 
 
 def multiply(
@@ -134,7 +134,7 @@ def _multiply(
 
     def block(functions: jax.Array, inputs: Any) -> Any:
         index, starts, values = inputs
-        first = first_order + index * width
+        first = jnp.asarray(first_order, jnp.int64) + index * width
         functions = _fill(plan, functions, (sines, start.south, starts), first, parity)
         rings_to_rows, rows_to_rings = "mxln,mxn...->mxl...", "mxln,mxl...->mx...n"
         subscripts = rings_to_rows if plan.to_degrees else rows_to_rings
@@ -157,7 +157,8 @@ def _fill(
     sines, south, starts = start
     width, signs, _ = starts.shape
     sign = jnp.asarray([1.0, -1.0][:signs])[None, :, None]
-    m = (first + jnp.arange(width, dtype=jnp.float64))[:, None, None] * sign
+    orders = jnp.asarray(first, jnp.float64) + jnp.arange(width, dtype=jnp.float64)
+    m = orders[:, None, None] * sign
     n = float(-plan.spin)
     first_degree = jnp.maximum(jnp.abs(m), abs(n))
     south = south[None, None]
@@ -203,9 +204,10 @@ def _difference_factors(ell: jax.Array, m: jax.Array, n: float) -> tuple[jax.Arr
 
 
 def _starts(band_limit: int, n: int, cosine: np.ndarray, sine: np.ndarray, sign: int) -> np.ndarray:
-    """2^_SCALE d^ell_{sign m, n} at ell = max(m, |n|), shape (m, ring), from cos and sin of beta / 2.
+    """2^_SCALE d^ell_{sign m, n} at ell = max(m, |n|), shape (m, ring).
 
-    Mantissas and exponents are separate: along m, a value may leave float64's range and come back.
+    They follow from the cosine and the sine of beta / 2. Mantissas and exponents are separate,
+    because along m a value may leave float64's range and come back.
     """
     starts = np.empty((band_limit, cosine.size))
     half_sine = cosine * sine
@@ -226,9 +228,8 @@ def _signs(symmetry: Symmetry) -> int:
     return 2 if symmetry is Symmetry.NONE else 1
 
 
-def _as_bits(values: np.ndarray) -> jax.Array:
-    pairs = np.ascontiguousarray(values, np.float64)[..., None].view(np.uint32)
-    return jax.device_put(pairs)
+def _as_bits(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values, np.float64)[..., None].view(np.uint32)
 
 
 def _from_bits(bits: jax.Array) -> jax.Array:

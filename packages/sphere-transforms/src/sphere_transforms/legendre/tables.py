@@ -5,21 +5,22 @@ The tables hold sYlm(theta, 0) in blocks of orders. The blocks leave out most en
 
 from __future__ import annotations
 
-import functools
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sphere_transforms.array_cache import cached_arrays
 from sphere_transforms.harmonics import latitude_functions_by_degree
 from sphere_transforms.legendre.plan import LegendrePlan
 from sphere_transforms.legendre.symmetry import Symmetry, family_count, folded_ring_count
 
-Blocks = tuple[jax.Array, ...]
+Blocks = tuple[Any, ...]
 
 
-@functools.lru_cache(maxsize=64)
+@cached_arrays
 def make_functions(
     colatitudes: bytes, spin: int, band_limit: int, symmetry: Symmetry, dtype: str
 ) -> Blocks:
@@ -33,8 +34,8 @@ def make_functions(
       dtype: the dtype of the tables. They are computed in float64.
 
     Returns:
-      One array per block. The rows are those of `symmetry.rows_from_degrees`, without the rows of
-      degrees below the first order of the block. Entries without a harmonic are zero.
+      One NumPy array per block. The rows are those of `symmetry.rows_from_degrees`, without the
+      rows of degrees below the first order of the block. Entries without a harmonic are zero.
     """
     theta = np.frombuffer(colatitudes)
     rings = folded_ring_count(symmetry, theta.size)
@@ -54,7 +55,7 @@ def make_functions(
             if symmetry is Symmetry.NONE:
                 minus = values[band_limit - 1 :: -1]
                 block[: stop - start, 1, ell - start] = minus[start:stop]
-    return tuple(jax.device_put(block) for block in blocks)
+    return tuple(blocks)
 
 
 def multiply(

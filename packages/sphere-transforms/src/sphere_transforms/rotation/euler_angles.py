@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sphere_transforms.jax_extensions import check_x64
+from sphere_transforms.fields import without_empty_entries
+from sphere_transforms.jax_extensions import check_x64, complex_dtype
 from sphere_transforms.rotation.quarter_turn import quarter_turn
 
 if TYPE_CHECKING:
@@ -75,20 +76,20 @@ def rotate_coefficients(
 
     Args:
       coefficients: mapping from spin to complex arrays (batch, ell, m, channel), complex64 or
-        complex128.
+        complex128. Entries with |m| > ell or ell < |spin| have no effect.
       angles: (alpha, beta, gamma) in radians. Each is a number, or an array of shape (batch,) with
         one rotation per example. They may be traced values. Numbers and NumPy arrays are used in
         float64, JAX arrays in their own dtype.
 
     Returns:
-      Mapping from the same spins to the rotated coefficients.
+      Mapping from the same spins to the rotated coefficients; zero where there is no harmonic.
 
     Raises:
       ValueError: an array does not have the shape of coefficients, there are not three angles, an
         angle is neither one value nor one for each example, or the band limit is above 2600.
     """
     angles = _three(angles, "rotate_coefficients")
-    return {spin: _rotate(values, angles) for spin, values in coefficients.items()}
+    return {spin: _rotate(spin, values, angles) for spin, values in coefficients.items()}
 
 
 def rotate_field(
@@ -126,7 +127,7 @@ def _three(angles: EulerAngles, where: str) -> EulerAngles:
     return alpha, beta, gamma
 
 
-def _rotate(values: jax.Array, angles: EulerAngles) -> jax.Array:
+def _rotate(spin: int, values: jax.Array, angles: EulerAngles) -> jax.Array:
     if values.ndim != 4 or values.shape[2] != 2 * values.shape[1] - 1:
         raise ValueError(
             f"rotate_coefficients: an array has shape {values.shape}; coefficients have shape "
@@ -139,7 +140,8 @@ def _rotate(values: jax.Array, angles: EulerAngles) -> jax.Array:
                 f"rotate_coefficients: an angle has shape {jnp.shape(angle)}; with a batch of "
                 f"{values.shape[0]} it must be a number, or an array of shape ({values.shape[0]},)."
             )
-    values = jnp.asarray(values).astype(jnp.result_type(values, jnp.complex64))
+    values = jnp.asarray(values).astype(complex_dtype(values.dtype))
+    values = without_empty_entries(values, spin)
     about_z = (_turn_about_z(angle, values.shape[1], values.real.dtype) for angle in angles)
     return _turn(values, *about_z)
 
@@ -181,7 +183,7 @@ def _turn_about_z(angle: Any, band_limit: int, dtype: Any) -> jax.Array:
     if not isinstance(angle, jax.Array):
         m = np.arange(1 - band_limit, band_limit)
         phase = np.asarray(angle, np.float64).reshape(-1, 1) * m
-        return jnp.asarray(np.exp(-1j * phase), jnp.result_type(dtype, jnp.complex64))
+        return jnp.asarray(np.exp(-1j * phase), complex_dtype(dtype))
     if not jnp.issubdtype(angle.dtype, jnp.floating):
         angle = angle.astype(dtype)
     return _turn_about_z_of_array(angle.reshape(-1, 1), band_limit, np.dtype(dtype))
@@ -200,7 +202,9 @@ def _turn_about_z_jvp(band_limit: int, dtype: Any, primals: Any, tangents: Any) 
     # An explicit rule, so that derivatives do not pass through the float64 computation.
     result = _turn_about_z_of_array(*primals, band_limit, dtype)
     m = np.arange(1 - band_limit, band_limit)
-    return result, result * jnp.asarray(-1j * m, result.dtype)[None] * tangents[0].astype(dtype)
+    return result, result * jnp.asarray(-1j * m, result.dtype)[None] * tangents[0].astype(
+        result.dtype
+    )
 
 
 def _about_z(angle: np.ndarray) -> np.ndarray:

@@ -31,7 +31,6 @@ of the full product.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +38,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sphere_transforms.array_cache import cached_arrays
 from sphere_transforms.harmonics import wigner_d_planes
 from sphere_transforms.jax_extensions import apply_linear
 
@@ -229,16 +229,14 @@ def _unfold(products: jax.Array, band_limit: int) -> jax.Array:
     return jnp.concatenate([negative[:, :0:-1], join(even + odd)], 1)
 
 
-@functools.lru_cache(maxsize=8)
+@cached_arrays
 def _table(band_limit: int) -> np.ndarray:
     """Computes the quarter planes of all degrees: float64, shape (i, e, p, q, m, n)."""
     half = (band_limit + 1) // 2
     table = np.zeros((2 * half, 2 * half, 2 * half))
     for ell, plane in enumerate(wigner_d_planes(band_limit, np.pi / 2)):
         table[ell, : ell + 1, : ell + 1] = plane[ell:, ell:]
-    table = table.reshape(half, 2, half, 2, half, 2).transpose(0, 1, 3, 5, 2, 4).copy()
-    table.flags.writeable = False
-    return table
+    return table.reshape(half, 2, half, 2, half, 2).transpose(0, 1, 3, 5, 2, 4).copy()
 
 
 def _outer(first: jax.Array, second: jax.Array) -> jax.Array:

@@ -94,7 +94,7 @@ class Synthesis:
         if self.conjugate:
             data = jnp.conj(data)
         reverse = _reverses_rings(self.product, tables)
-        by_order = to_order_layout(data, real=self.real)
+        by_order = to_order_layout(data, self.product.plan.spin, real=self.real)
         sums = self.product.with_rings_last(tables.legendre, by_order, rings_reversed=reverse)
         field = field_from_order_sums(self.grid, tables.rings, sums, rings_reversed=reverse)
         return jnp.conj(field) if self.conjugate else field

@@ -43,6 +43,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sphere_transforms.array_cache import cached_arrays
 from sphere_transforms.grids import Grid, check_grid, checked_band_limit
 from sphere_transforms.harmonics import check_spin
 from sphere_transforms.jax_extensions import apply_linear, check_x64, contract
@@ -110,14 +111,17 @@ class RealBasisTransform:
         name = jnp.zeros((), float).dtype.name if dtype is None else np.dtype(dtype).name
         _check_dtype(name, "dtype")
         self._check_memory(np.dtype(name).itemsize)
+        fourier = _fourier_tables(grid, self.band_limit, name)
+        analysis, synthesis = (
+            {
+                spin: orderwise_tables(grid, spin, self.band_limit, name, weighted=weighted)
+                for spin in self.spins
+            }
+            for weighted in (True, False)
+        )
         with jax.ensure_compile_time_eval():
-            self._fourier = _fourier_tables(grid, self.band_limit, name)
-            self._analysis, self._synthesis = (
-                {
-                    spin: orderwise_tables(grid, spin, self.band_limit, name, weighted=weighted)
-                    for spin in self.spins
-                }
-                for weighted in (True, False)
+            self._fourier, self._analysis, self._synthesis = jax.device_put(
+                (fourier, analysis, synthesis)
             )
 
     def analyze(self, spin: int, field: Components) -> Components:
@@ -255,13 +259,13 @@ def _unmerge(values: jax.Array, *lengths: int) -> jax.Array:
     return values.reshape(-1, *lengths, *values.shape[1:])
 
 
-@functools.lru_cache(maxsize=64)
-def _fourier_tables(grid: Grid, band_limit: int, dtype: str) -> dict[str, jax.Array]:
+@cached_arrays
+def _fourier_tables(grid: Grid, band_limit: int, dtype: str) -> dict[str, np.ndarray]:
     """The factors cos(m phi) and sin(m phi) for each component of the field, (m and q, long)."""
     phase = np.outer(np.arange(band_limit), grid.longitudes)
     cosine, sine = np.cos(phase), np.sin(phase)
     rows = {"real": [cosine, -sine], "imag": [sine, cosine]}
     return {
-        name: jax.device_put(np.stack(pair, 1).reshape(-1, phase.shape[1]).astype(dtype))
+        name: np.stack(pair, 1).reshape(-1, phase.shape[1]).astype(dtype)
         for name, pair in rows.items()
     }

@@ -21,7 +21,7 @@ from sphere_transforms.fourier import (
     samples_from_order_sums,
     to_order_layout,
 )
-from sphere_transforms.jax_extensions import apply_linear
+from sphere_transforms.jax_extensions import apply_linear, complex_dtype
 from sphere_transforms.legendre import LegendreTables, StartValues
 from sphere_transforms.transform.analysis_synthesis import Analysis, Synthesis, TransformTables
 from sphere_transforms.transform.spin_transform import SpinTransform
@@ -61,8 +61,8 @@ def inverse_by_orders(
 
     Args:
       transform: as for `forward_by_orders`.
-      orders: mapping from spin to complex arrays (m, ell, side, batch, channel). If spin 0 has one
-        side, its field is real.
+      orders: mapping from spin to complex arrays (m, ell, side, batch, channel). Entries with
+        m > ell or ell < |spin| have no effect. If spin 0 has one side, its field is real.
       mesh: the devices.
       axis_name: the axis of the mesh to shard over, as for `forward_by_orders`.
 
@@ -97,7 +97,7 @@ def orders_from_coefficients(
     result = {}
     for spin, values in coefficients.items():
         real = real_scalars and spin == 0
-        by_order = to_order_layout(values, real=real)
+        by_order = to_order_layout(values, spin, real=real)
         result[spin] = jax.lax.complex(by_order[:, :, :, 0], by_order[:, :, :, 1])
     return result
 
@@ -150,7 +150,7 @@ class _ByOrders:
 
     def _synthesize(self, tables: LegendreTables, data: jax.Array) -> jax.Array:
         product, grid = self.operator.product, self.operator.grid
-        data = self._scaled(self._conjugated(data))
+        data = self._scaled(self._conjugated(self._selected(data)))
         apart = jnp.stack([data.real, data.imag], 3)
         sums = product.with_rings_last(tables, apart, self._first_order(apart))
         sums = jax.lax.all_to_all(sums, self.axis_name, sums.ndim - 1, 0, tiled=True)
@@ -164,9 +164,16 @@ class _ByOrders:
         return jnp.conj(values) if self.operator.conjugate else values
 
     def _scaled(self, by_order: jax.Array) -> jax.Array:
-        m = self._first_order(by_order) + jnp.arange(by_order.shape[0])
-        scale = jnp.where(m == 0, 1.0, self.doubling).astype(by_order.real.dtype)
+        m = self._first_order(by_order) + jnp.arange(by_order.shape[0], dtype=jnp.int32)
+        scale = jnp.where(m == 0, 1.0, self.doubling).astype(by_order.dtype)
         return by_order * scale.reshape(-1, *[1] * (by_order.ndim - 1))
+
+    def _selected(self, by_order: jax.Array) -> jax.Array:
+        """The coefficients, with zeros in place of entries without a harmonic."""
+        m = self._first_order(by_order) + jnp.arange(by_order.shape[0], dtype=jnp.int32)
+        ell = jnp.arange(by_order.shape[1])[None]
+        present = (ell >= m[:, None]) & (ell >= abs(self.operator.product.plan.spin))
+        return jnp.where(present.reshape(*present.shape, 1, 1, 1), by_order, 0)
 
     def _first_order(self, by_order: jax.Array) -> jax.Array:
         return jax.lax.axis_index(self.axis_name) * by_order.shape[0]
@@ -195,7 +202,7 @@ def _apply(
         )
     values = jnp.asarray(values)
     if spin != 0:
-        values = values.astype(jnp.result_type(values, jnp.complex64))
+        values = values.astype(complex_dtype(values.dtype))
     real = spin == 0 and (not jnp.iscomplexobj(values) if to_degrees else values.shape[2] == 1)
     dtype = values.real.dtype
     operator, tables = transform.operator(spin, dtype, real=real, to_degrees=to_degrees)

@@ -13,10 +13,11 @@ from sphere_transforms.fields import Coefficients, Field
 from sphere_transforms.fourier import ring_tables
 from sphere_transforms.grids import Grid, check_grid, checked_band_limit, whole_number
 from sphere_transforms.harmonics import check_spin
-from sphere_transforms.jax_extensions import apply_linear, check_x64
+from sphere_transforms.jax_extensions import apply_linear, check_x64, complex_dtype
 from sphere_transforms.legendre import (
     LegendrePlan,
     LegendreProduct,
+    LegendreTables,
     Symmetry,
     analysis_tables,
     synthesis_tables,
@@ -97,8 +98,12 @@ class SpinTransform:
         self.memory = estimate_memory(grid, self.spins, self.band_limit, self._dtype, memory_limit)
         what = f"SpinTransform({grid!r}, spins={self.spins}, band_limit={self.band_limit})"
         self.method = choose_method(method, self.memory, self.band_limit, what)
+        tables = (
+            ring_tables(grid, self.band_limit, self._dtype),
+            {spin: self._make_tables(spin) for spin in self.spins},
+        )
         with jax.ensure_compile_time_eval():
-            self._spin_tables = {spin: self._make_tables(spin) for spin in self.spins}
+            self._ring_tables, self._legendre_tables = jax.device_put(tables)
 
     def forward(self, field: Field, *, iterations: int = 0) -> dict[int, jax.Array]:
         """Computes the coefficients of a field.
@@ -130,7 +135,7 @@ class SpinTransform:
             values = jnp.asarray(values)
             real = spin == 0 and not jnp.iscomplexobj(values)
             if spin != 0:
-                values = values.astype(jnp.result_type(values, jnp.complex64))
+                values = values.astype(complex_dtype(values.dtype))
             coefficients = self._apply(spin, values, real=real, to_degrees=True)
             for _ in range(iterations):
                 synthesis = self._apply(spin, coefficients, real=real, to_degrees=False)
@@ -163,7 +168,7 @@ class SpinTransform:
         for spin, values in coefficients.items():
             self._check(spin, values, ("ell", "m"), shape, "coefficients")
             values = jnp.asarray(values)
-            values = values.astype(jnp.result_type(values, jnp.complex64))
+            values = values.astype(complex_dtype(values.dtype))
             result[spin] = self._apply(
                 spin, values, real=real_scalars and spin == 0, to_degrees=False
             )
@@ -194,7 +199,8 @@ class SpinTransform:
 
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
         """Returns the tables as leaves, and all other attributes as static data."""
-        children = ((jax.tree_util.GetAttrKey("_spin_tables"), self._spin_tables),)
+        names = ("_ring_tables", "_legendre_tables")
+        children = tuple((jax.tree_util.GetAttrKey(name), getattr(self, name)) for name in names)
         static = (self.grid, self.spins, self.band_limit, self.precision, self._dtype, self.memory)
         return children, (*static, self.method)
 
@@ -204,17 +210,21 @@ class SpinTransform:
         self = object.__new__(cls)
         (self.grid, self.spins, self.band_limit, self.precision, self._dtype, *rest) = static
         self.memory, self.method = rest
-        (self._spin_tables,) = children
+        self._ring_tables, self._legendre_tables = children
         return self
 
-    def _make_tables(self, spin: int) -> tuple[TransformTables, TransformTables]:
-        """Makes the tables of analysis and synthesis."""
-        rings = ring_tables(self.grid, self.band_limit, self._dtype)
+    def _make_tables(self, spin: int) -> tuple[LegendreTables, LegendreTables]:
+        """Makes the tables of analysis and synthesis.
+
+        If both have the same functions, they are stored once: those of the synthesis are None. Two
+        leaves with one buffer could not be donated.
+        """
         options = (spin, self.band_limit, self.method, self._dtype)
-        return (
-            TransformTables(analysis_tables(self.grid.analysis, *options), rings),
-            TransformTables(synthesis_tables(self.grid.ring_colatitudes, *options), rings),
-        )
+        analysis = analysis_tables(self.grid.analysis, *options)
+        rings = self.grid.ring_colatitudes
+        if np.array_equal(self.grid.analysis.colatitudes, rings):
+            return analysis, LegendreTables(None)
+        return analysis, synthesis_tables(rings, *options)
 
     def _product(self, spin: int, *, to_degrees: bool) -> LegendreProduct:
         grid = self.grid
@@ -230,7 +240,10 @@ class SpinTransform:
         return LegendreProduct(plan, self.method)
 
     def _tables(self, spin: int, direction: int, dtype: Any) -> TransformTables:
-        tables = self._spin_tables[spin][direction]
+        analysis, synthesis = self._legendre_tables[spin]
+        if synthesis.functions is None:
+            synthesis = LegendreTables(analysis.functions)
+        tables = TransformTables((analysis, synthesis)[direction], self._ring_tables)
         if np.dtype(dtype) == self.dtype:
             return tables
         return jax.tree.map(lambda table: _cast(table, dtype), tables)
@@ -271,7 +284,7 @@ class SpinTransform:
 def _cast(table: jax.Array, dtype: Any) -> jax.Array:
     """Casts a table to another precision; integers are not changed."""
     if jnp.iscomplexobj(table):
-        return table.astype(jnp.result_type(dtype, jnp.complex64))
+        return table.astype(complex_dtype(dtype))
     return table.astype(dtype) if jnp.issubdtype(table.dtype, jnp.floating) else table
 
 

@@ -1,0 +1,42 @@
+"""Single and double precision: which dtypes go together, and a check that JAX has double precision.
+
+The functions work under `jax_numpy_dtype_promotion="strict"`, where `jnp.result_type` refuses to
+promote.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+_DOUBLE = ("float64", "complex128")
+
+
+def complex_dtype(*dtypes: Any) -> np.dtype:
+    """The complex dtype for the given dtypes: complex128 if one is double, else complex64."""
+    double = any(np.dtype(dtype).name in _DOUBLE for dtype in dtypes)
+    return np.dtype(np.complex128 if double else np.complex64)
+
+
+def real_dtype(*dtypes: Any) -> np.dtype:
+    """The real dtype for the given dtypes: float64 if one is double, else float32."""
+    double = any(np.dtype(dtype).name in _DOUBLE for dtype in dtypes)
+    return np.dtype(np.float64 if double else np.float32)
+
+
+def check_x64(dtype: Any, what: str) -> None:
+    """Raises ValueError if the dtype is float64 or complex128 and JAX's x64 is off.
+
+    Args:
+      dtype: the dtype of an input, or one that the user asks for.
+      what: the name of the input, for the message.
+    """
+    name = np.dtype(dtype).name
+    if name in _DOUBLE and not jax.config.read("jax_enable_x64"):
+        raise ValueError(
+            f"{what} has dtype {name}, but JAX's x64 is off: call "
+            "jax.config.update('jax_enable_x64', True) at the start of the program, or take "
+            f"{'float32' if name == 'float64' else 'complex64'}."
+        )
