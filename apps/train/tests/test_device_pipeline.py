@@ -27,6 +27,7 @@ def assert_close(ours, theirs):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.max(np.abs(theirs)))
 
 
+@pytest.mark.exact
 @pytest.mark.parametrize("placement", ["memory", "device", "auto"])
 @pytest.mark.parametrize("rotate", [False, True])
 def test_where_records_are_held_changes_nothing(config, tmp_path, curve, placement, rotate):
@@ -105,6 +106,7 @@ def test_rotated_gradients_agree_on_one_device_and_eight(config):
     assert "all-gather" not in texts[1]
 
 
+@pytest.mark.exact
 def test_a_run_with_rotations_goes_on_exactly_where_it_stopped(
     config, tmp_path, monkeypatch, curve
 ):

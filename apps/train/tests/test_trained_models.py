@@ -19,6 +19,9 @@ from spin_train.training.setup import make_setup
 from spin_train.workdir.checkpoints import Checkpoints
 from spin_train.workdir.identity import read_run
 
+# One worker of pytest-xdist runs them all, so that the models are trained once.
+pytestmark = pytest.mark.xdist_group("trained_models")
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
