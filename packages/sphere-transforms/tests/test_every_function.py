@@ -116,6 +116,16 @@ CASES = {
         tuple(st.to_ducc0({0: REAL, -1: MINUS}).values()),
     ),
     "from_s2fft": (lambda a: st.from_s2fft({1: a}), tuple(st.to_s2fft({1: VECTOR}).values())),
+    "evaluate": (
+        lambda a, *angles: st.evaluate({1: a}, *angles),
+        (VECTOR, *ANGLES[:2]),
+    ),
+    "fill_unseen": (lambda x: st.fill_unseen({1: x}), (SAMPLES,)),
+    "euler_angles": (
+        lambda x: st.euler_angles(x + jnp.eye(3)),
+        (jnp.zeros((3, 3)),),
+    ),
+    "rotation_matrix": (lambda *x: jnp.asarray(st.rotation_matrix(x), x[0].dtype), ANGLES),
     "random_coefficients": (
         lambda spectrum: st.random_coefficients(
             KEY, {0: 2, 1: 2}, L, power_spectrum={1: spectrum}, real_scalars=True
@@ -154,7 +164,6 @@ WITHOUT_A_CASE = {
     "estimate_memory": "returns numbers of bytes",
     "factors_of_profile": "computes in NumPy",
     "grid_from_description": "returns a grid",
-    "rotation_matrix": "computes in NumPy",
     "spin_spherical_harmonics": "computes in NumPy",
     "unit_vectors": "computes in NumPy",
     "wigner_d": "computes in NumPy",

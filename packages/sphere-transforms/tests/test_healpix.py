@@ -5,6 +5,7 @@ That single transforms are ducc0's shows test_against_ducc0.py.
 
 import functools
 
+import healpy
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -69,6 +70,34 @@ def test_iterations_reduce_the_error_a_thousandfold(x64):
             np.testing.assert_allclose(
                 relative(found[spin], coefficients[spin]), error, rtol=0.2, err_msg=f"spin {spin}"
             )
+
+
+@pytest.mark.parametrize("nside", [4, 16])
+def test_the_refined_error_is_that_of_healpy(x64, nside):
+    grid = grids.HealpixGrid(nside)
+    coefficients = random_coefficients(grid, (0,), real_scalars=True)
+    transform = st.SpinTransform(grid, (0,))
+    field = inverse(transform, coefficients, real=True)
+    expected = np.asarray(st.to_healpy(coefficients)[0][0, 0])
+    theirs = healpy.map2alm(np.asarray(field[0][0, :, 0]), lmax=grid.band_limit - 1, iter=3)
+    ours = np.asarray(st.to_healpy(forward(transform, field, 3))[0][0, 0])
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-13)
+    assert relative(ours, expected) < 2e-5
+
+
+def test_rotation_and_resampling_refine_on_healpix(x64):
+    grid = grids.HealpixGrid(16)
+    coefficients = random_coefficients(grid, (0,), real_scalars=True)
+    transform = st.SpinTransform(grid, (0,))
+    field = inverse(transform, coefficients, real=True)
+    turned = st.rotate_field(transform, field, (0.0, 0.0, 0.0))
+    assert relative(turned[0], field[0]) < 5e-5
+    unrefined = st.rotate_field(transform, field, (0.0, 0.0, 0.0), iterations=0)
+    assert relative(unrefined[0], field[0]) > 1e-3
+    target = st.SpinTransform(grids.GaussLegendreGrid(grid.band_limit), (0,))
+    exact = target.inverse(coefficients, real_scalars=True)
+    assert relative(st.resample(field, transform, target)[0], exact[0]) < 5e-5
+    assert relative(st.resample(field, transform, target, iterations=0)[0], exact[0]) > 1e-3
 
 
 @pytest.mark.parametrize("iterations", [-1, 1.0, True, "3"])

@@ -46,7 +46,9 @@ def convolve_axisymmetric(coefficients: Coefficients, factors: Any) -> dict[int,
             f"{sorted(coefficients)}; give factors for each of these spins, or one array for all."
         )
     return {
-        spin: _multiply(values, factors[spin] if isinstance(factors, Mapping) else factors)
+        spin: _multiply(
+            jnp.asarray(values), factors[spin] if isinstance(factors, Mapping) else factors
+        )
         for spin, values in coefficients.items()
     }
 

@@ -12,10 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from sphere_transforms.fields import (
+    Array,
     Coefficients,
     check_coefficients,
     conjugate_coefficients,
 )
+from sphere_transforms.jax_extensions import check_array
 
 
 def raise_spin(coefficients: Coefficients) -> dict[int, jax.Array]:
@@ -29,7 +31,11 @@ def raise_spin(coefficients: Coefficients) -> dict[int, jax.Array]:
 
     Returns:
       Mapping from spin + 1 to arrays of the same shape.
+
+    Raises:
+      ValueError: an array does not have the shape of coefficients.
     """
+    check_coefficients(coefficients, "raise_spin")
     return {s + 1: _scale(values, s, s + 1) for s, values in coefficients.items()}
 
 
@@ -43,11 +49,15 @@ def lower_spin(coefficients: Coefficients) -> dict[int, jax.Array]:
 
     Returns:
       Mapping from spin - 1 to arrays of the same shape.
+
+    Raises:
+      ValueError: an array does not have the shape of coefficients.
     """
+    check_coefficients(coefficients, "lower_spin")
     return {s - 1: -_scale(values, -s, 1 - s) for s, values in coefficients.items()}
 
 
-def gradient(coefficients: jax.Array) -> dict[int, jax.Array]:
+def gradient(coefficients: Array) -> dict[int, jax.Array]:
     """The surface gradient of a scalar field, as coefficients of spin 1 and spin -1.
 
     Args:
@@ -58,11 +68,15 @@ def gradient(coefficients: jax.Array) -> dict[int, jax.Array]:
       i f_phi / sin(theta). The two fields are conjugates of each other if f is real.
       `spin_to_vector` returns the tangent components f_theta and f_phi / sin(theta) from the
       synthesised fields.
+
+    Raises:
+      ValueError: the argument is not an array, or does not have the shape of coefficients.
     """
+    check_array(coefficients, "gradient: the argument")
     return {1: -raise_spin({0: coefficients})[1], -1: -lower_spin({0: coefficients})[-1]}
 
 
-def rotated_gradient(coefficients: jax.Array) -> dict[int, jax.Array]:
+def rotated_gradient(coefficients: Array) -> dict[int, jax.Array]:
     """The gradient rotated by 90 degrees in the tangent plane: r x grad f.
 
     r is the outward unit vector, so the rotation is counterclockwise as seen from outside. The
@@ -135,7 +149,8 @@ def laplacian(coefficients: Coefficients) -> dict[int, jax.Array]:
     """
     check_coefficients(coefficients, "laplacian")
     result = {}
-    for spin, values in coefficients.items():
+    for spin, array in coefficients.items():
+        values = jnp.asarray(array)
         ell = np.arange(values.shape[1])
         factor = jnp.asarray(spin**2 - ell * (ell + 1.0), values.dtype)
         result[spin] = values * factor[None, :, None, None]
@@ -149,13 +164,14 @@ def _vector(coefficients: Coefficients, what: str) -> tuple[jax.Array, jax.Array
             f"{what}: coefficients have spins {sorted(coefficients)}; a tangent vector field has "
             "spin 1, and also spin -1 unless it is real: see vector_to_spin."
         )
-    plus = coefficients[1]
+    plus = jnp.asarray(coefficients[1])
     if -1 in coefficients:
-        return plus, coefficients[-1]
+        return plus, jnp.asarray(coefficients[-1])
     return plus, conjugate_coefficients({1: plus})[-1]
 
 
-def _scale(values: jax.Array, spin: int, target: int) -> jax.Array:
+def _scale(array: Array, spin: int, target: int) -> jax.Array:
+    values = jnp.asarray(array)
     ell = np.arange(values.shape[1])
     present = ell >= max(abs(spin), abs(target))
     factor = np.sqrt(np.where(present, (ell - spin) * (ell + spin + 1.0), 0.0))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sphere_transforms.fields import (
+    Array,
     Coefficients,
     check_coefficients,
     coefficient_mask,
@@ -67,7 +68,7 @@ def inner_product(first: Coefficients, second: Coefficients) -> dict[int, jax.Ar
     }
 
 
-def integrate(values: jax.Array, grid: Grid) -> jax.Array:
+def integrate(values: Array, grid: Grid) -> jax.Array:
     """The integral of a scalar over the sphere, by the grid's quadrature.
 
     Args:
@@ -88,7 +89,7 @@ def integrate(values: jax.Array, grid: Grid) -> jax.Array:
     return jnp.sum(values * weights, axis=tuple(range(1, len(grid.shape) + 1)))
 
 
-def mean(values: jax.Array, grid: Grid) -> jax.Array:
+def mean(values: Array, grid: Grid) -> jax.Array:
     """The mean of a scalar over the sphere: `integrate` divided by 4 pi.
 
     Args:
@@ -105,12 +106,13 @@ def mean(values: jax.Array, grid: Grid) -> jax.Array:
     return jnp.sum(values * weights, axis=tuple(range(1, len(grid.shape) + 1)))
 
 
-def _product(spin: int, first: jax.Array, second: jax.Array | None) -> jax.Array:
+def _product(spin: int, first: Array, second: Array | None) -> jax.Array:
     """The product a conj(b), or |a|^2; zero where there is no harmonic."""
+    first = jnp.asarray(first)
     mask = jnp.asarray(coefficient_mask(first.shape[1], spin))[None, :, :, None]
     if second is None:
         return jnp.where(mask, first.real**2 + first.imag**2, 0)
-    return jnp.where(mask, first * jnp.conj(second), 0)
+    return jnp.where(mask, first * jnp.conj(jnp.asarray(second)), 0)
 
 
 def _check_pair(first: Coefficients, second: Coefficients | None, what: str) -> None:
@@ -126,7 +128,7 @@ def _check_pair(first: Coefficients, second: Coefficients | None, what: str) -> 
         )
 
 
-def _weights(values: jax.Array, grid: Grid, what: str) -> jax.Array:
+def _weights(values: Array, grid: Grid, what: str) -> jax.Array:
     """The quadrature weights (one per ring or per pixel), in a shape to multiply `values`."""
     shape = np.shape(values)
     if len(shape) != len(grid.shape) + 2 or shape[1:-1] != tuple(grid.shape):

@@ -11,7 +11,7 @@ import numpy as np
 
 from sphere_transforms.fields.mappings import Coefficients
 from sphere_transforms.harmonics import check_spin
-from sphere_transforms.jax_extensions import check_x64
+from sphere_transforms.jax_extensions import check_array, check_x64
 
 
 def coefficient_mask(band_limit: int, spin: int) -> np.ndarray:
@@ -97,7 +97,7 @@ def conjugate_coefficients(coefficients: Coefficients) -> dict[int, jax.Array]:
       ValueError: an array does not have the shape of coefficients.
     """
     check_coefficients(coefficients, "conjugate_coefficients")
-    return {-spin: _conjugate(values, spin) for spin, values in coefficients.items()}
+    return {-spin: _conjugate(jnp.asarray(values), spin) for spin, values in coefficients.items()}
 
 
 def check_coefficients(coefficients: Any, what: str) -> None:
@@ -109,6 +109,7 @@ def check_coefficients(coefficients: Any, what: str) -> None:
     """
     check_mapping(coefficients, what)
     for spin, values in coefficients.items():
+        check_array(values, f"{what}: the argument for spin {spin!r}")
         shape = np.shape(values)
         if len(shape) != 4 or shape[2] != 2 * shape[1] - 1:
             raise ValueError(

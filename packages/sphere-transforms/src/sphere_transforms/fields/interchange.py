@@ -31,6 +31,7 @@ from sphere_transforms.fields.coefficients import (
     conjugate_coefficients,
 )
 from sphere_transforms.fields.mappings import Coefficients
+from sphere_transforms.grids import whole_number
 from sphere_transforms.harmonics import check_spin
 from sphere_transforms.jax_extensions import complex_dtype
 
@@ -55,7 +56,8 @@ def to_healpy(coefficients: Coefficients) -> dict[int, jax.Array]:
     """
     check_coefficients(coefficients, "to_healpy")
     result = {}
-    for spin, values in coefficients.items():
+    for spin, array in coefficients.items():
+        values = jnp.asarray(array)
         if spin == 0:
             _check_real(values)
         values = jnp.where(_mask(values.shape[1], spin), values, 0)
@@ -71,22 +73,28 @@ def to_healpy(coefficients: Coefficients) -> dict[int, jax.Array]:
     return result
 
 
-def from_healpy(alm: Mapping[int, Any]) -> dict[int, jax.Array]:
+def from_healpy(
+    alm: Mapping[int, Any], *, lmax: int | None = None, mmax: int | None = None
+) -> dict[int, jax.Array]:
     """Converts healpy's alm arrays to coefficients: the inverse of `to_healpy`.
 
     Args:
-      alm: mapping from spin to complex arrays, with lmax = mmax = L - 1. Spin 0: (batch, channel,
-        L (L + 1) / 2), or (L (L + 1) / 2,) as `healpy.map2alm` returns it. Other spins: E and B,
-        (batch, channel, 2, L (L + 1) / 2), or (2, L (L + 1) / 2) as `healpy.map2alm_spin` returns
-        them for |spin|.
+      alm: mapping from spin to complex arrays. Spin 0: (batch, channel, index), or (index,) as
+        `healpy.map2alm` returns it. Other spins: E and B, (batch, channel, 2, index), or (2, index)
+        as `healpy.map2alm_spin` returns them for |spin|. With lmax = mmax = L - 1 an array has
+        L (L + 1) / 2 indices.
+      lmax: the largest degree; None to derive it from the number of indices.
+      mmax: the largest order; None for lmax, as in healpy. The number of indices alone does not
+        tell (15 are those of lmax = mmax = 4, and of lmax = 5, mmax = 2), so name an mmax below
+        lmax.
 
     Returns:
       Mapping from the same spins to complex arrays (batch, ell, m, channel). healpy's complex128
       arrays become complex64 unless x64 is enabled.
 
     Raises:
-      ValueError: the argument is not a mapping, an array has another shape, or |spin| is not below
-        the band limit.
+      ValueError: the argument is not a mapping, an array has another shape than lmax and mmax say,
+        or |spin| is not below the band limit.
     """
     check_mapping(alm, "from_healpy")
     result = {}
@@ -94,8 +102,9 @@ def from_healpy(alm: Mapping[int, Any]) -> dict[int, jax.Array]:
         components = 1 if spin == 0 else 2
         arrays = _with_leading_axes(values, spin, () if spin == 0 else (2,), "from_healpy")
         arrays = arrays.reshape(*arrays.shape[:2], components, arrays.shape[-1])
-        check_spin(spin, _band_limit(arrays.shape[-1], "from_healpy"))
-        unpacked = [_unpack(arrays[:, :, index]) for index in range(components)]
+        limits = _limits(arrays.shape[-1], lmax, mmax, "from_healpy")
+        check_spin(spin, limits[0] + 1)
+        unpacked = [_unpack(arrays[:, :, index], *limits) for index in range(components)]
         if spin == 0:
             result[spin] = unpacked[0]
         else:
@@ -125,12 +134,16 @@ def to_ducc0(coefficients: Coefficients) -> dict[int, jax.Array]:
     }
 
 
-def from_ducc0(alm: Mapping[int, Any]) -> dict[int, jax.Array]:
+def from_ducc0(
+    alm: Mapping[int, Any], *, lmax: int | None = None, mmax: int | None = None
+) -> dict[int, jax.Array]:
     """Converts ducc0's alm arrays to coefficients: the inverse of `to_ducc0`.
 
     Args:
       alm: mapping from spin to complex arrays (batch, channel, component, L (L + 1) / 2), or
         (component, L (L + 1) / 2) as `ducc0.sht.analysis_2d` returns them.
+      lmax: the largest degree, as for `from_healpy`.
+      mmax: the largest order, as for `from_healpy`.
 
     Returns:
       Mapping from the same spins to complex arrays (batch, ell, m, channel).
@@ -143,7 +156,8 @@ def from_ducc0(alm: Mapping[int, Any]) -> dict[int, jax.Array]:
         spin: _with_leading_axes(values, spin, (1,) if spin == 0 else (2,), "from_ducc0")
         for spin, values in alm.items()
     }
-    return from_healpy({s: a[:, :, 0] if s == 0 else a for s, a in arrays.items()})
+    packed = {s: a[:, :, 0] if s == 0 else a for s, a in arrays.items()}
+    return from_healpy(packed, lmax=lmax, mmax=mmax)
 
 
 def to_s2fft(coefficients: Coefficients) -> dict[int, jax.Array]:
@@ -194,14 +208,14 @@ def from_s2fft(flm: Mapping[int, Any]) -> dict[int, jax.Array]:
 
 def _pack(values: jax.Array) -> jax.Array:
     """(batch, ell, m, channel) to (batch, channel, index), with only m >= 0."""
-    degrees, orders = _index(values.shape[1])
+    degrees, orders = _index(values.shape[1] - 1, values.shape[1] - 1)
     return jnp.moveaxis(values[:, degrees, orders + values.shape[1] - 1], 1, 2)
 
 
-def _unpack(packed: jax.Array) -> jax.Array:
+def _unpack(packed: jax.Array, lmax: int, mmax: int) -> jax.Array:
     """The inverse of `_pack` for a real field; imaginary components of m = 0 are ignored."""
-    band_limit = _band_limit(packed.shape[-1], "from_healpy")
-    degrees, orders = _index(band_limit)
+    band_limit = lmax + 1
+    degrees, orders = _index(lmax, mmax)
     packed = jnp.moveaxis(packed, 1, 2)
     packed = jnp.where(
         jnp.asarray(orders == 0)[None, :, None], packed.real.astype(packed.dtype), packed
@@ -213,9 +227,9 @@ def _unpack(packed: jax.Array) -> jax.Array:
     return jnp.where(positive[None, None, :, None], half, conjugated)
 
 
-def _index(band_limit: int) -> tuple[np.ndarray, np.ndarray]:
+def _index(lmax: int, mmax: int) -> tuple[np.ndarray, np.ndarray]:
     """The degree and the order at each index of healpy's layout."""
-    orders, degrees = np.triu_indices(band_limit)
+    orders, degrees = np.triu_indices(mmax + 1, m=lmax + 1)
     return degrees, orders
 
 
@@ -223,14 +237,31 @@ def _mask(band_limit: int, spin: int) -> jax.Array:
     return jnp.asarray(coefficient_mask(band_limit, spin))[None, :, :, None]
 
 
-def _band_limit(size: int, what: str) -> int:
-    band_limit = (int(np.sqrt(8 * size + 1)) - 1) // 2
-    if band_limit * (band_limit + 1) // 2 != size or size == 0:
+def _limits(size: int, lmax: int | None, mmax: int | None, what: str) -> tuple[int, int]:
+    """Lmax and mmax of an array of the given size, of which the caller may have named some."""
+    for name, limit in (("lmax", lmax), ("mmax", mmax)):
+        if limit is not None:
+            whole_number(limit, f"{what}: {name}", least=0, advice=".")
+    if lmax is None and mmax is None:
+        lmax = mmax = (int(np.sqrt(8 * size + 1)) - 1) // 2 - 1
+    elif lmax is None:
+        assert mmax is not None
+        # size = (mmax + 1) (lmax + 1) - mmax (mmax + 1) / 2
+        lmax = (size + mmax * (mmax + 1) // 2) // (mmax + 1) - 1
+    elif mmax is None:
+        mmax = lmax
+    if size != _size(lmax, mmax) or not 0 <= mmax <= lmax:
+        named = f"lmax = {lmax} and mmax = {mmax} are {_size(lmax, mmax)}"
         raise ValueError(
-            f"{what}: an array holds {size} values; with lmax = mmax = L - 1 there are "
-            f"L (L + 1) / 2, for example {(band_limit + 1) * (band_limit + 2) // 2}."
+            f"{what}: an array holds {size} values; {named}. With lmax = mmax = L - 1 there are "
+            f"L (L + 1) / 2, for example {_size(lmax + 1, lmax + 1)}; name lmax and mmax if mmax "
+            "is smaller."
         )
-    return band_limit
+    return lmax, mmax
+
+
+def _size(lmax: int, mmax: int) -> int:
+    return (mmax + 1) * (lmax + 1) - mmax * (mmax + 1) // 2
 
 
 def _with_leading_axes(values: Any, spin: int, components: tuple[int, ...], what: str) -> jax.Array:

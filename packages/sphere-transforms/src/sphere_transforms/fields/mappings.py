@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sphere_transforms.jax_extensions import complex_dtype
 
-Field = Mapping[int, jax.Array]
-Coefficients = Mapping[int, jax.Array]
+# NumPy arrays are taken wherever arrays of JAX are.
+Array = jax.Array | np.ndarray
+Field = Mapping[int, Array]
+Coefficients = Mapping[int, Array]
 
 
 def stack(field: Field) -> jax.Array:
@@ -40,7 +43,7 @@ def stack(field: Field) -> jax.Array:
     return jnp.stack(arrays, axis=-2)
 
 
-def unstack(array: jax.Array, spins: Sequence[int]) -> dict[int, jax.Array]:
+def unstack(array: Array, spins: Sequence[int]) -> dict[int, jax.Array]:
     """Splits a stacked array into a mapping from spin to array: the inverse of `stack`.
 
     Args:
@@ -59,4 +62,5 @@ def unstack(array: jax.Array, spins: Sequence[int]) -> dict[int, jax.Array]:
             f"unstack: an array of shape {array.shape} cannot hold spins {tuple(spins)}; it needs "
             "shape (batch, lat, long, spin, channel) with one entry for each different spin."
         )
+    array = jnp.asarray(array)
     return {spin: array[..., index, :] for index, spin in enumerate(ordered)}

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sphere_transforms.fields.mappings import Field
+from sphere_transforms.fields.mappings import Array, Field
 from sphere_transforms.jax_extensions import complex_dtype
 
 
-def vector_to_spin(v_theta: jax.Array, v_phi: jax.Array) -> dict[int, jax.Array]:
+def vector_to_spin(v_theta: Array, v_phi: Array) -> dict[int, jax.Array]:
     """Converts a tangent vector field to fields of spin 1 and -1.
 
     Args:
@@ -57,7 +57,7 @@ def spin_to_vector(field: Field, *, real: bool = True) -> tuple[jax.Array, jax.A
             f"spin_to_vector: the field has spins {sorted(field)}; a tangent vector field has "
             "spin 1, and also spin -1 unless it is real."
         )
-    plus = field[1]
-    minus = field.get(-1, jnp.conj(plus))
+    plus = jnp.asarray(field[1])
+    minus = jnp.asarray(field[-1]) if -1 in field else jnp.conj(plus)
     v_theta, v_phi = (plus + minus) / 2, (plus - minus) / 2j
     return (v_theta.real, v_phi.real) if real else (v_theta, v_phi)

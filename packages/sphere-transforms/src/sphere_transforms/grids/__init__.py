@@ -8,13 +8,14 @@ from sphere_transforms.grids.driscoll_healy import DriscollHealyGrid
 from sphere_transforms.grids.equiangular import EquiangularGrid
 from sphere_transforms.grids.fejer import FejerGrid
 from sphere_transforms.grids.gauss_legendre import GaussLegendreGrid
-from sphere_transforms.grids.healpix import HealpixGrid
+from sphere_transforms.grids.healpix import DEFAULT_ITERATIONS, HealpixGrid
 from sphere_transforms.grids.mcewen_wiaux import McEwenWiauxGrid
 from sphere_transforms.grids.protocol import Grid
 from sphere_transforms.grids.ring_grid import RingGrid
 from sphere_transforms.grids.unit_vectors import unit_vectors
 
 __all__ = [
+    "DEFAULT_ITERATIONS",
     "ColatitudeQuadrature",
     "DriscollHealyGrid",
     "EquiangularGrid",

@@ -1,7 +1,12 @@
 """Extensions of JAX for the transforms: linear operators with a given transpose, and helpers."""
 
 from sphere_transforms.jax_extensions.contraction import contract
-from sphere_transforms.jax_extensions.dtypes import check_x64, complex_dtype, real_dtype
+from sphere_transforms.jax_extensions.dtypes import (
+    check_array,
+    check_x64,
+    complex_dtype,
+    real_dtype,
+)
 from sphere_transforms.jax_extensions.exported_form import Form, unless_exported
 from sphere_transforms.jax_extensions.linear_operator import LinearOperator, apply_linear
 from sphere_transforms.jax_extensions.transposition import transpose_apart
@@ -10,6 +15,7 @@ __all__ = [
     "Form",
     "LinearOperator",
     "apply_linear",
+    "check_array",
     "check_x64",
     "complex_dtype",
     "contract",

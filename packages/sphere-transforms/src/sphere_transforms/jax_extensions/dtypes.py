@@ -1,4 +1,4 @@
-"""Single and double precision: which dtypes go together, and a check that JAX has double precision.
+"""Arrays and their dtypes: what is an array, which dtypes go together, whether JAX has float64.
 
 The functions work under `jax_numpy_dtype_promotion="strict"`, where `jnp.result_type` refuses to
 promote.
@@ -6,6 +6,7 @@ promote.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -24,6 +25,20 @@ def real_dtype(*dtypes: Any) -> np.dtype:
     """The real dtype for the given dtypes: float64 if one is double, else float32."""
     double = any(np.dtype(dtype).name in _DOUBLE for dtype in dtypes)
     return np.dtype(np.float64 if double else np.float32)
+
+
+def check_array(values: Any, what: str) -> None:
+    """Raises ValueError unless the argument is an array of JAX or NumPy.
+
+    Args:
+      values: an input.
+      what: the name of the input, for the message.
+    """
+    if not hasattr(values, "dtype") or not hasattr(values, "shape"):
+        advice = "pass it through numpy.asarray first"
+        if isinstance(values, Mapping):
+            advice = "give one array, such as coefficients[0]"
+        raise ValueError(f"{what} is a {type(values).__name__}, not an array: {advice}.")
 
 
 def check_x64(dtype: Any, what: str) -> None:

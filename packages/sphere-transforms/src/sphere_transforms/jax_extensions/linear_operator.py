@@ -48,7 +48,9 @@ def apply_linear(operator: LinearOperator, tables: Any, data: jax.Array) -> jax.
 
     Args:
       operator: the linear map.
-      tables: pytree of constant arrays. Derivatives with respect to them are not supported.
+      tables: pytree of constant arrays. Derivatives with respect to them are supported if the
+        operator has the method `derivative_by_tables(tables, tangents, data)`. It gets the tangents
+        of the leaves, None where they are zero, and returns the change of the result.
       data: the array in which the map is linear.
 
     Returns:
@@ -94,18 +96,33 @@ def _run(*arguments: Any, operator: Any, structure: Any, program: Any) -> jax.Ar
 
 
 def _jvp(primals: Any, tangents: Any, *, operator: Any, structure: Any, program: Any) -> Any:
-    tangent, *table_tangents = tangents
-    if any(
-        type(other) is not ad.Zero and other.dtype != jax.dtypes.float0 for other in table_tangents
-    ):
-        raise TypeError(
-            "The tables of a transform are constants: differentiate with respect to the field or "
-            "the coefficients, and keep the transform out of the differentiated arguments."
-        )
+    tangent, *rest = tangents
+    table_tangents = [
+        None if type(other) is ad.Zero or other.dtype == jax.dtypes.float0 else other
+        for other in rest
+    ]
+    of_tables = None
+    if any(other is not None for other in table_tangents):
+        if hasattr(operator, "derivative_by_tables"):
+            of_tables = operator.derivative_by_tables(
+                jax.tree.unflatten(structure, primals[1:]), table_tangents, primals[0]
+            )
+        else:
+            _refuse_derivative_by_tables()
     result = _bind(operator, structure, *primals)
     if type(tangent) is ad.Zero:
+        if of_tables is not None:
+            return result, of_tables
         return result, ad.Zero(jax.typeof(result).to_tangent_aval())
-    return result, _bind(operator, structure, tangent, *primals[1:])
+    change = _bind(operator, structure, tangent, *primals[1:])
+    return result, change if of_tables is None else change + of_tables
+
+
+def _refuse_derivative_by_tables() -> None:
+    raise TypeError(
+        "The tables of a transform are constants: differentiate with respect to the field or the "
+        "coefficients, and keep the transform out of the differentiated arguments."
+    )
 
 
 def _transpose(

@@ -18,7 +18,9 @@ from sphere_transforms.legendre.real_basis_tables import (
 )
 from sphere_transforms.legendre.recursion import (
     LARGEST_BAND_LIMIT,
+    SCALE,
     StartValues,
+    difference_factors,
     orders_at_a_time,
 )
 from sphere_transforms.legendre.symmetry import Symmetry, folded_ring_count
@@ -26,6 +28,7 @@ from sphere_transforms.legendre.tables import block_shapes
 
 __all__ = [
     "LARGEST_BAND_LIMIT",
+    "SCALE",
     "LegendrePlan",
     "LegendreProduct",
     "LegendreTables",
@@ -35,6 +38,7 @@ __all__ = [
     "Symmetry",
     "analysis_tables",
     "block_shapes",
+    "difference_factors",
     "folded_ring_count",
     "orders_at_a_time",
     "orderwise_tables",

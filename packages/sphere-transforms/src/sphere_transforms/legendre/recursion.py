@@ -33,9 +33,9 @@ from sphere_transforms.legendre.symmetry import Symmetry, family_count, folded_r
 
 LARGEST_BAND_LIMIT = 1750
 
-# The functions are computed times 2^_SCALE. Their recursion multiplies them by less than 2^24, so
+# The functions are computed times 2^SCALE. Their recursion multiplies them by less than 2^24, so
 # it stays below float64's largest number, 2^1024.
-_SCALE = 980
+SCALE = 980
 
 # Bytes of functions that are held at a time: enough for efficient matrix products.
 _WORKSPACE = 2**26
@@ -59,7 +59,7 @@ class StartValues:
       sines: (ring, 2), the squared sine of half the angle from the nearer pole.
       south: (ring,), whether the nearer pole is the south pole. If it is, the start values are
         d^ell_{-m,-s}(pi - theta).
-      starts: (m, sign, ring, 2), times 2^_SCALE, with m >= 0. There is a second sign, for -m, only
+      starts: (m, sign, ring, 2), times 2^SCALE, with m >= 0. There is a second sign, for -m, only
         if the symmetry is NONE.
     """
 
@@ -162,12 +162,12 @@ def _fill(
     n = float(-plan.spin)
     first_degree = jnp.maximum(jnp.abs(m), abs(n))
     south = south[None, None]
-    norm = math.ldexp((-1.0) ** plan.spin / math.sqrt(4 * math.pi), -_SCALE)
+    norm = math.ldexp((-1.0) ** plan.spin / math.sqrt(4 * math.pi), -SCALE)
 
     def degree(index: jax.Array, carry: Any) -> Any:
         functions, current, difference = carry
         ell = index.astype(jnp.float64)
-        carried, slope, bend, southern_bend = _difference_factors(ell, m, n)
+        carried, slope, bend, southern_bend = difference_factors(ell, m, n)
         bend = jnp.where(south, southern_bend, bend) - slope * sines[None, None]
         change = carried * difference + bend * current
         above, begins = ell > first_degree, ell == first_degree
@@ -185,7 +185,7 @@ def _fill(
     return lax.fori_loop(begin, plan.band_limit, degree, (functions, nothing, nothing))[0]
 
 
-def _difference_factors(ell: jax.Array, m: jax.Array, n: float) -> tuple[jax.Array, ...]:
+def difference_factors(ell: jax.Array, m: jax.Array, n: float) -> tuple[jax.Array, ...]:
     """A B, 2 A, K (see `harmonics.wigner_d`), and K for -m. Valid where ell > max(|m|, |n|)."""
     before = ell - 1
 
@@ -204,7 +204,7 @@ def _difference_factors(ell: jax.Array, m: jax.Array, n: float) -> tuple[jax.Arr
 
 
 def _starts(band_limit: int, n: int, cosine: np.ndarray, sine: np.ndarray, sign: int) -> np.ndarray:
-    """2^_SCALE d^ell_{sign m, n} at ell = max(m, |n|), shape (m, ring).
+    """2^SCALE d^ell_{sign m, n} at ell = max(m, |n|), shape (m, ring).
 
     They follow from the cosine and the sine of beta / 2. Mantissas and exponents are separate,
     because along m a value may leave float64's range and come back.
@@ -220,7 +220,7 @@ def _starts(band_limit: int, n: int, cosine: np.ndarray, sine: np.ndarray, sign:
             ratio = math.sqrt(2 * m * (2 * m - 1) / ((m + n) * (m - n)))
             mantissa, more = np.frexp(mantissa * (-sign * ratio) * half_sine)
             exponent = exponent + more
-        starts[m] = np.ldexp(mantissa, exponent + _SCALE)
+        starts[m] = np.ldexp(mantissa, exponent + SCALE)
     return starts
 
 

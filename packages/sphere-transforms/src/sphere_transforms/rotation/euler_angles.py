@@ -1,23 +1,17 @@
-"""Euler angles, rotation matrices, and the rotation of coefficients and fields of any spin."""
+"""Rotations as ZYZ Euler angles: random ones, their matrices, and conversion from other forms."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sphere_transforms.fields import without_empty_entries
-from sphere_transforms.jax_extensions import check_x64, complex_dtype
-from sphere_transforms.rotation.quarter_turn import quarter_turn
-
-if TYPE_CHECKING:
-    from sphere_transforms.transform import SpinTransform
-
 EulerAngles = tuple[Any, Any, Any]
+
+# How far a matrix or a quaternion may be from a rotation, for one that was rounded to float32.
+_TOLERANCE = 1e-4
 
 
 def random_euler_angles(
@@ -41,177 +35,139 @@ def random_euler_angles(
     return alpha, jnp.arccos(jax.random.uniform(key_height, shape, minval=-1.0)), gamma
 
 
-def rotation_matrix(angles: EulerAngles) -> np.ndarray:
+def rotation_matrix(angles: EulerAngles) -> Any:
     """The matrix R = Rz(alpha) Ry(beta) Rz(gamma) of the active rotation x' = R x.
 
     Args:
-      angles: (alpha, beta, gamma) in radians, numbers or arrays of the same shape.
+      angles: (alpha, beta, gamma) in radians, numbers or arrays of the same shape. They may be
+        traced values.
 
     Returns:
-      float64 NumPy, shape (..., 3, 3).
+      float64 NumPy, shape (..., 3, 3). For traced angles a JAX array, differentiable in the angles.
 
     Raises:
       ValueError: there are not three angles.
     """
-    three = _three(angles, "rotation_matrix")
-    alpha, beta, gamma = (np.asarray(angle, np.float64) for angle in three)
-    return _about_z(alpha) @ _about_y(beta) @ _about_z(gamma)
+    three = three_angles(angles, "rotation_matrix")
+    if any(isinstance(angle, jax.core.Tracer) for angle in three):
+        return _matrix([jnp.asarray(angle) for angle in three], jnp)
+    return _matrix([np.asarray(angle, np.float64) for angle in three], np)
 
 
-def rotate_coefficients(
-    coefficients: Mapping[int, jax.Array], angles: EulerAngles
-) -> dict[int, jax.Array]:
-    """Coefficients of the field rotated (actively) by R(alpha, beta, gamma).
-
-    Coefficients of all spins are multiplied by the same matrices: f'_{ell m} = sum over n of
-    D^ell_{mn} f_{ell n}, with D^ell_{mn} = exp(-i m alpha) d^ell_{mn}(beta) exp(-i n gamma)
-    (Varshalovich et al., section 4.3; Boyle, arXiv 1604.08140, for nonzero spin).
-
-    The rotation by beta about the y axis is computed as a rotation by beta about the z axis between
-    two rotations by pi / 2 about the y axis (Risbo 1996). The matrices d(pi / 2) of these are
-    constants, the same for every angle, and are computed in float64: see `quarter_turn`.
-
-    The function is differentiable with respect to the coefficients and the angles, in forward and
-    reverse mode and to any order. Memory grows as L^2, also for derivatives. The work grows as L^3.
+def euler_angles(rotation: Any) -> EulerAngles:
+    """The ZYZ Euler angles of a rotation that is given in another form.
 
     Args:
-      coefficients: mapping from spin to complex arrays (batch, ell, m, channel), complex64 or
-        complex128. Entries with |m| > ell or ell < |spin| have no effect.
-      angles: (alpha, beta, gamma) in radians. Each is a number, or an array of shape (batch,) with
-        one rotation per example. They may be traced values. Numbers and NumPy arrays are used in
-        float64, JAX arrays in their own dtype.
+      rotation: one of
+
+        - a rotation matrix R of x' = R x, shape (..., 3, 3),
+        - a unit quaternion, shape (..., 4), with the scalar last, as in scipy,
+        - an object with the method `as_matrix`, such as `scipy.spatial.transform.Rotation`.
+
+        Arrays may be traced values.
 
     Returns:
-      Mapping from the same spins to the rotated coefficients; zero where there is no harmonic.
+      (alpha, beta, gamma) in radians, each of shape (...): alpha and gamma in (-pi, pi], beta in
+      [0, pi]. If beta is 0 or pi, only a sum or difference of the other two is determined, and
+      gamma is 0. NumPy float64; JAX arrays if the rotation is one.
 
     Raises:
-      ValueError: an array does not have the shape of coefficients, there are not three angles, an
-        angle is neither one value nor one for each example, or the band limit is above 2600.
+      ValueError: the argument has another shape, or is no rotation (not checked for traced values).
     """
-    angles = _three(angles, "rotate_coefficients")
-    return {spin: _rotate(spin, values, angles) for spin, values in coefficients.items()}
+    if hasattr(rotation, "as_matrix"):
+        rotation = rotation.as_matrix()
+    is_jax = isinstance(rotation, jax.Array)
+    xnp: Any = jnp if is_jax else np
+    array = rotation if is_jax else np.asarray(rotation, np.float64)
+    if array.ndim >= 1 and array.shape[-1] == 4 and array.shape[-2:] != (3, 3):
+        _check_rotation(array, (array**2).sum(-1), "quaternion", "its length is not 1")
+        array = _matrix_of_quaternion(array, xnp)
+    elif array.shape[-2:] == (3, 3):
+        product = xnp.einsum("...ij,...kj->...ik", array, array)
+        trace = xnp.abs(product - xnp.eye(3, dtype=array.dtype)).max((-1, -2))
+        handed = xnp.einsum("...i,...i->...", array[..., 0], _cross(array, xnp))
+        _check_rotation(
+            array,
+            1 + trace + xnp.abs(handed - 1),
+            "matrix",
+            "R R^T is not the identity, or det R is not 1",
+        )
+    else:
+        raise ValueError(
+            f"euler_angles: the rotation has shape {array.shape}; give a matrix (..., 3, 3), a "
+            "quaternion (..., 4) with the scalar last, or a scipy Rotation."
+        )
+    return _angles_of_matrix(array, xnp)
 
 
-def rotate_field(
-    transform: SpinTransform, field: Mapping[int, jax.Array], angles: EulerAngles
-) -> dict[int, jax.Array]:
-    """The field rotated (actively) by R(alpha, beta, gamma), sampled on the same grid.
-
-    The result is exact for fields below the band limit of the transform. Other components of a
-    field are lost, as in `transform.inverse(transform.forward(field))`.
-
-    Args:
-      transform: a SpinTransform, or an object with the same methods `forward` and `inverse`.
-      field: mapping from spin to arrays (batch, *grid.shape, channel), as for `transform.forward`.
-      angles: (alpha, beta, gamma), as for `rotate_coefficients`.
-
-    Returns:
-      Mapping from the same spins to arrays of the same shape. They are complex, but real for spin 0
-      if the field of spin 0 is real.
-
-    Raises:
-      ValueError: as for `transform.forward` and `rotate_coefficients`.
-    """
-    rotated = transform.inverse(rotate_coefficients(transform.forward(field), angles))
-    real = [spin for spin, values in field.items() if spin == 0 and not jnp.iscomplexobj(values)]
-    return rotated | {spin: rotated[spin].real for spin in real}
-
-
-def _three(angles: EulerAngles, where: str) -> EulerAngles:
+def three_angles(angles: EulerAngles, where: str) -> EulerAngles:
+    """Returns the three angles, or raises ValueError if there are not three."""
     try:
         alpha, beta, gamma = angles
     except (TypeError, ValueError):
-        raise ValueError(
-            f"{where}: angles is {angles!r}; give three, (alpha, beta, gamma) in radians."
-        ) from None
+        advice = "give three, (alpha, beta, gamma) in radians"
+        if hasattr(angles, "as_matrix") or getattr(angles, "shape", None) == (4,):
+            advice = "convert a rotation of another form by euler_angles(rotation)"
+        raise ValueError(f"{where}: angles is {angles!r}; {advice}.") from None
     return alpha, beta, gamma
 
 
-def _rotate(spin: int, values: jax.Array, angles: EulerAngles) -> jax.Array:
-    if values.ndim != 4 or values.shape[2] != 2 * values.shape[1] - 1:
-        raise ValueError(
-            f"rotate_coefficients: an array has shape {values.shape}; coefficients have shape "
-            "(batch, L, 2 L - 1, channel), as SpinTransform.forward returns them."
-        )
-    check_x64(values.dtype, "rotate_coefficients: an array")
-    for angle in angles:
-        if jnp.shape(angle) not in ((), (1,), values.shape[:1]):
-            raise ValueError(
-                f"rotate_coefficients: an angle has shape {jnp.shape(angle)}; with a batch of "
-                f"{values.shape[0]} it must be a number, or an array of shape ({values.shape[0]},)."
-            )
-    values = jnp.asarray(values).astype(complex_dtype(values.dtype))
-    values = without_empty_entries(values, spin)
-    about_z = (_turn_about_z(angle, values.shape[1], values.real.dtype) for angle in angles)
-    return _turn(values, *about_z)
-
-
-@jax.jit
-def _turn(values: jax.Array, alpha: jax.Array, beta: jax.Array, gamma: jax.Array) -> jax.Array:
-    """Rotates coefficients, given the factors exp(-i m angle) of shape (batch or 1, m).
-
-    With Z(angle) a rotation about the z axis and Delta = d(pi / 2) a rotation about the y axis,
-
-      d(beta) = Z(-pi/2) Delta^T Z(beta) Delta Z(pi/2).
-
-    Z(pi/2) and then Delta rotate the y axis to the z axis; Delta^T and Z(-pi/2) rotate it back.
-    Delta^T is Delta with the sign of odd orders changed before and after it.
-    """
-    band_limit = values.shape[1]
-    m = np.arange(1 - band_limit, band_limit)
-    quarter_about_z = jnp.asarray(np.array([1, -1j, -1, 1j])[m % 4], gamma.dtype)[None]
-    alternating = jnp.asarray((-1.0) ** m, gamma.dtype)[None]
-    before = jnp.broadcast_arrays(quarter_about_z * gamma, alternating * beta)
-
-    def step(values: jax.Array, factor: jax.Array) -> tuple[jax.Array, None]:
-        values = values * factor.T[None, :, :, None]
-        components = quarter_turn(jnp.stack([values.real, values.imag], -1))
-        return jax.lax.complex(components[..., 0], components[..., 1]), None
-
-    # (ell, m, batch, channel). A loop over the two multiplications with Delta compiles only one.
-    rotated = jax.lax.scan(step, jnp.transpose(values, (1, 2, 0, 3)), jnp.stack(before))[0]
-    rotated = jnp.transpose(rotated, (2, 0, 1, 3))
-    return rotated * (quarter_about_z * alpha)[:, None, :, None]
-
-
-def _turn_about_z(angle: Any, band_limit: int, dtype: Any) -> jax.Array:
-    """exp(-i m angle), complex, shape (1 or batch, 2 L - 1).
-
-    The product with m multiplies the rounding error of an angle by up to L, so it is computed in
-    float64.
-    """
-    if not isinstance(angle, jax.Array):
-        m = np.arange(1 - band_limit, band_limit)
-        phase = np.asarray(angle, np.float64).reshape(-1, 1) * m
-        return jnp.asarray(np.exp(-1j * phase), complex_dtype(dtype))
-    if not jnp.issubdtype(angle.dtype, jnp.floating):
-        angle = angle.astype(dtype)
-    return _turn_about_z_of_array(angle.reshape(-1, 1), band_limit, np.dtype(dtype))
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
-def _turn_about_z_of_array(angle: jax.Array, band_limit: int, dtype: Any) -> jax.Array:
-    with jax.enable_x64(True):
-        m = jnp.arange(1 - band_limit, band_limit, dtype=jnp.float64)
-        phase = jax.lax.convert_element_type(angle, jnp.float64) * m[None]
-        return jax.lax.complex(jnp.cos(phase).astype(dtype), -jnp.sin(phase).astype(dtype))
-
-
-@_turn_about_z_of_array.defjvp
-def _turn_about_z_jvp(band_limit: int, dtype: Any, primals: Any, tangents: Any) -> Any:
-    # An explicit rule, so that derivatives do not pass through the float64 computation.
-    result = _turn_about_z_of_array(*primals, band_limit, dtype)
-    m = np.arange(1 - band_limit, band_limit)
-    return result, result * jnp.asarray(-1j * m, result.dtype)[None] * tangents[0].astype(
-        result.dtype
+def _matrix(angles: list[Any], xnp: Any) -> Any:
+    (ca, cb, cg), (sa, sb, sg) = (
+        [function(angle) for angle in angles] for function in (xnp.cos, xnp.sin)
     )
+    rows = [
+        [ca * cb * cg - sa * sg, -ca * cb * sg - sa * cg, ca * sb],
+        [sa * cb * cg + ca * sg, -sa * cb * sg + ca * cg, sa * sb],
+        [-sb * cg, sb * sg, cb + xnp.zeros_like(ca * cg)],
+    ]
+    return xnp.stack([xnp.stack(row, -1) for row in rows], -2)
 
 
-def _about_z(angle: np.ndarray) -> np.ndarray:
-    c, s, zero, one = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
-    return np.stack([c, -s, zero, s, c, zero, zero, zero, one], -1).reshape(*angle.shape, 3, 3)
+def _matrix_of_quaternion(quaternion: Any, xnp: Any) -> Any:
+    x, y, z, w = (quaternion[..., index] for index in range(4))
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    return xnp.stack([xnp.stack(row, -1) for row in rows], -2)
 
 
-def _about_y(angle: np.ndarray) -> np.ndarray:
-    c, s, zero, one = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
-    return np.stack([c, zero, s, zero, one, zero, -s, zero, c], -1).reshape(*angle.shape, 3, 3)
+def _angles_of_matrix(matrix: Any, xnp: Any) -> EulerAngles:
+    # The third column is (cos(alpha), sin(alpha)) sin(beta), cos(beta); the third row likewise in
+    # gamma. At the poles, the second column is (-sin(alpha), cos(alpha), 0) for gamma = 0.
+    sine_squared = matrix[..., 0, 2] ** 2 + matrix[..., 1, 2] ** 2
+    general = sine_squared > (4 * float(xnp.finfo(matrix.dtype).eps)) ** 2
+    # Selected before the functions, whose derivatives at zero are not finite.
+    beta = xnp.arctan2(
+        xnp.where(general, xnp.sqrt(xnp.where(general, sine_squared, 1)), 0), matrix[..., 2, 2]
+    )
+    alpha = xnp.arctan2(
+        xnp.where(general, matrix[..., 1, 2], -matrix[..., 0, 1]),
+        xnp.where(general, matrix[..., 0, 2], matrix[..., 1, 1]),
+    )
+    gamma = xnp.where(
+        general,
+        xnp.arctan2(
+            xnp.where(general, matrix[..., 2, 1], 0), xnp.where(general, -matrix[..., 2, 0], 1)
+        ),
+        0,
+    )
+    return alpha, beta, gamma
+
+
+def _cross(matrix: Any, xnp: Any) -> Any:
+    """The cross product of the second and the third column."""
+    return xnp.cross(matrix[..., 1], matrix[..., 2])
+
+
+def _check_rotation(array: Any, one: Any, what: str, fault: str) -> None:
+    """Raises ValueError unless `one`, which is 1 for a rotation, is close to 1."""
+    if isinstance(array, jax.core.Tracer):
+        return
+    if not np.all(np.abs(np.asarray(one) - 1) < _TOLERANCE):
+        raise ValueError(
+            f"euler_angles: the {what} is no rotation ({fault}): "
+            f"{np.asarray(array).tolist()!r:.200}."
+        )

@@ -10,7 +10,7 @@ from sphere_transforms.fields import (
     change_band_limit,
     check_mapping,
 )
-from sphere_transforms.grids import Grid
+from sphere_transforms.grids import DEFAULT_ITERATIONS, Grid, HealpixGrid
 from sphere_transforms.transform.spin_transform import SpinTransform
 
 
@@ -19,13 +19,15 @@ def resample(
     source: Grid | SpinTransform,
     target: Grid | SpinTransform,
     band_limit: int | None = None,
+    *,
+    iterations: int | None = None,
 ) -> dict[int, jax.Array]:
     """Computes the values of a field on another grid.
 
     A field below the band limits of both grids is resampled exactly, to rounding error. Degrees
     from the band limit of the target up to that of the source are dropped. Degrees from the band
-    limit of the source on cause aliasing. The accuracy is that of the quadrature of the source: on
-    HEALPix the result is approximate.
+    limit of the source on cause aliasing. On HEALPix the quadrature of the source is approximate,
+    and the result has the error of `SpinTransform.forward` with these iterations.
 
     Args:
       field: mapping from spin to (batch, *source.shape, channel).
@@ -34,6 +36,8 @@ def resample(
         them as arguments.
       target: the new grid, or a transform on it with the spins of the field.
       band_limit: keep only the degrees below it. None means the smaller of the two band limits.
+      iterations: refinement steps of the forward transform. None means 3 on HEALPix and 0 on other
+        grids.
 
     Returns:
       Mapping from the same spins to (batch, *target.shape, channel). A real field of spin 0 stays
@@ -62,7 +66,10 @@ def resample(
                 f"{limit}: take at most {min(limits.values())}, or a finer {name}."
             )
     analysis, synthesis = (_transform(place, field, band_limit) for place in (source, target))
-    coefficients = change_band_limit(analysis.forward(field), band_limit)
+    if iterations is None:
+        iterations = DEFAULT_ITERATIONS if isinstance(analysis.grid, HealpixGrid) else 0
+    coefficients = analysis.forward(field, iterations=iterations)
+    coefficients = change_band_limit(coefficients, band_limit)
     padded = change_band_limit(coefficients, synthesis.band_limit)
     scalars_are_real = 0 in field and not jnp.iscomplexobj(field[0])
     return synthesis.inverse(padded, real_scalars=scalars_are_real)

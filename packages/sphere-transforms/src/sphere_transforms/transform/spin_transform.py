@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sphere_transforms.fields import Coefficients, Field
+from sphere_transforms.fields import Array, Coefficients, Field, unseen_pixels
 from sphere_transforms.fourier import ring_tables
-from sphere_transforms.grids import Grid, check_grid, checked_band_limit, whole_number
+from sphere_transforms.grids import Grid, HealpixGrid, check_grid, checked_band_limit, whole_number
 from sphere_transforms.harmonics import check_spin
-from sphere_transforms.jax_extensions import apply_linear, check_x64, complex_dtype
+from sphere_transforms.jax_extensions import apply_linear, check_array, check_x64, complex_dtype
 from sphere_transforms.legendre import (
     LegendrePlan,
     LegendreProduct,
@@ -115,8 +115,8 @@ class SpinTransform:
             x64). A real field of spin 0 takes half the work.
           iterations: number of refinement steps, for grids whose quadrature is approximate. Each
             step replaces the coefficients a by a + forward(f - inverse(a)), which costs an inverse
-            and a forward transform. On HEALPix, three steps reach an error of 1e-5 or less at band
-            limit 2 nside. The other grids need no refinement.
+            and a forward transform. On HEALPix at band limit 2 nside, three steps reach an error of
+            about 1e-5 (see the table of `HealpixGrid`). The other grids need no refinement.
 
         Returns:
           Mapping from the same spins to complex arrays (batch, ell, m, channel), with ell in [0, L)
@@ -124,15 +124,18 @@ class SpinTransform:
 
         Raises:
           ValueError: the argument is not a mapping, the transform lacks a spin, an array has the
-            wrong shape or dtype, or `iterations` is not a whole number of at least 0.
+            wrong shape or dtype, a HEALPix map has pixels without a value (not checked under a JAX
+            transformation: see `fill_unseen`), or `iterations` is not a whole number of at least 0.
         """
         _check_mapping(field, "field")
         whole_number(iterations, "iterations", least=0, advice=", the steps of refinement.")
         names = ("lat", "long") if len(self.grid.shape) == 2 else ("pixel",)
         result = {}
-        for spin, values in field.items():
-            self._check(spin, values, names, self.grid.shape, "field")
-            values = jnp.asarray(values)
+        for spin, array in field.items():
+            self._check(spin, array, names, self.grid.shape, "field")
+            values = jnp.asarray(array)
+            if isinstance(self.grid, HealpixGrid):
+                _check_seen(spin, values)
             real = spin == 0 and not jnp.iscomplexobj(values)
             if spin != 0:
                 values = values.astype(complex_dtype(values.dtype))
@@ -165,9 +168,9 @@ class SpinTransform:
         shape = (self.band_limit, 2 * self.band_limit - 1)
         _check_mapping(coefficients, "coefficients")
         result = {}
-        for spin, values in coefficients.items():
-            self._check(spin, values, ("ell", "m"), shape, "coefficients")
-            values = jnp.asarray(values)
+        for spin, array in coefficients.items():
+            self._check(spin, array, ("ell", "m"), shape, "coefficients")
+            values = jnp.asarray(array)
             values = values.astype(complex_dtype(values.dtype))
             result[spin] = self._apply(
                 spin, values, real=real_scalars and spin == 0, to_degrees=False
@@ -251,7 +254,7 @@ class SpinTransform:
     def _check(
         self,
         spin: int,
-        values: jax.Array,
+        values: Array,
         names: tuple[str, ...],
         shape: tuple[int, ...],
         what: str,
@@ -261,11 +264,18 @@ class SpinTransform:
                 f"{what} has spin {spin!r}, but this transform was made for spins {self.spins}; "
                 "spins are whole numbers: name all that you need in SpinTransform(grid, spins=...)."
             )
+        check_array(values, f"{what} of spin {spin}")
         if np.ndim(values) != len(shape) + 2 or np.shape(values)[1:-1] != tuple(shape):
             sizes = ", ".join(map(str, shape))
+            found = np.shape(values)
+            advice = ""
+            if what == "coefficients" and len(found) == 4 and found[2] == 2 * found[1] - 1:
+                advice = (
+                    f" change_band_limit(coefficients, {self.band_limit}) pads or truncates them."
+                )
             raise ValueError(
-                f"{what} of spin {spin} has shape {np.shape(values)}; {self!r} takes (batch, "
-                f"{', '.join(names)}, channel) = (batch, {sizes}, channel)."
+                f"{what} of spin {spin} has shape {found}; {self!r} takes (batch, "
+                f"{', '.join(names)}, channel) = (batch, {sizes}, channel).{advice}"
             )
         real = _real_dtype(values.dtype)
         if real is None:
@@ -279,6 +289,18 @@ class SpinTransform:
                 f"{what} of spin {spin} has dtype {values.dtype}, but this transform was made with "
                 f"{self.dtype.name} tables: make it with dtype='float64', or convert the input."
             )
+
+
+def _check_seen(spin: int, values: jax.Array) -> None:
+    """Refuses pixels without a value, which HEALPix maps often have; not under a transformation."""
+    if isinstance(values, jax.core.Tracer):
+        return
+    count = int(jnp.sum(unseen_pixels(values)))
+    if count:
+        raise ValueError(
+            f"field of spin {spin} has {count} of {values.size} values that are NaN, infinite or "
+            "healpy's UNSEEN: replace them, for example by zeros with fill_unseen(field)."
+        )
 
 
 def _cast(table: jax.Array, dtype: Any) -> jax.Array:
