@@ -49,13 +49,55 @@ class Data:
         """The records to train on: "train", followed by "validation" if configured.
 
         Raises:
-          DatasetError: if a split is missing.
+          DatasetError: if there is no split "train".
         """
         train = split_of(self.dataset, self.config.dataset, "train")
-        if not self.config.combine_train_val_and_eval_on_test:
+        combined = self.config.combine_train_val_and_eval_on_test
+        if not combined or "validation" not in self.dataset.splits:
             return train
-        validation = split_of(self.dataset, self.config.dataset, "validation")
-        return spin_data.ConcatenatedSource(train, validation)
+        return spin_data.ConcatenatedSource(train, self.dataset.splits["validation"])
+
+    @property
+    def final_split(self) -> str:
+        """The split that is evaluated at the end.
+
+        It is "validation" if that split is evaluated while training: if `config` does not combine
+        it with "train", and it exists. Otherwise it is "test".
+        """
+        combined = self.config.combine_train_val_and_eval_on_test
+        return "validation" if not combined and "validation" in self.eval_dataset.splits else "test"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Remarks for the user about splits that do not exist."""
+        combined = self.config.combine_train_val_and_eval_on_test
+        used = self.dataset if combined else self.eval_dataset
+        if "validation" in used.splits:
+            return ()
+        return (
+            "there is no split 'validation': training on 'train', evaluating on 'test' at the end",
+        )
+
+    def check_splits(self) -> None:
+        """Checks that the splits for training and for the evaluation at the end exist.
+
+        Raises:
+          DatasetError: if one is missing.
+        """
+        _ = self.train_source
+        if self.final_split in self.eval_dataset.splits:
+            return
+        combined = self.config.combine_train_val_and_eval_on_test
+        missing = "'test'" if combined else "'validation' or 'test'"
+        advice = f"add a split {missing}, or set eval_dataset to a dataset that has one"
+        if "validation" in self.eval_dataset.splits:
+            advice += (
+                ", or set combine_train_val_and_eval_on_test False to evaluate on 'validation'"
+            )
+        raise DatasetError(
+            f"dataset {self.eval_name!r} has no split 'test'; it has "
+            f"{', '.join(self.eval_dataset.splits)}: for the evaluation at the end, {advice}"
+        )
 
     def eval_source(self, split: str) -> spin_data.RandomAccessSource:
         """Returns the records of a split to evaluate on.

@@ -228,7 +228,7 @@ class TrainingLoop:
     def _evaluates_after(self, step: int) -> bool:
         config = self._setup.config
         return (
-            not config.combine_train_val_and_eval_on_test
+            self._setup.data.final_split == _WHILE_TRAINING
             and step % config.eval_every_steps == 0
             and step < self._setup.num_train_steps
         )
