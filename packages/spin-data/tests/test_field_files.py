@@ -210,6 +210,22 @@ def test_labels_beyond_num_classes_are_named(tmp_path):
         source[7]
 
 
+@pytest.mark.parametrize("ending", [".npz", ".array_record"])
+def test_a_label_that_is_no_class_number_is_refused(tmp_path, ending):
+    """An identifier of a sample, say. It would make a model of three million classes."""
+    records = records_of(30)
+    name = f"fields:{tmp_path}/f{ending}"
+    records[7]["label"] = 3_000_000
+    write_fields(tmp_path / f"f{ending}", records)
+    refused(name, "largest label is 3000000, but there are only 5 different labels; number the")
+    dataset = sr.get_dataset(name).load(num_classes=3_000_001)
+    assert dataset.output.num_classes == 3_000_001
+    # Some classes may have no example here: 1,000 classes, of which 5 occur.
+    records[7]["label"] = 999
+    write_fields(tmp_path / f"f{ending}", records)
+    assert sr.get_dataset(name).load().output.num_classes == 1000
+
+
 def test_records_must_be_alike(tmp_path):
     records = records_of(12)
     records[5]["input"]["spin_0"] = np.zeros((8, 8, 3), np.float32)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from spin_data.sample_sheet import brightest_direction, draw_samples, one_map
     from spin_data.sources.array import ArraySource
     from spin_data.sources.batches import read_batch
+    from spin_data.sources.checked import CheckedSource, checked_source
     from spin_data.sources.concatenated import ConcatenatedSource
     from spin_data.sources.index import IndexSource
     from spin_data.sources.placement import (
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "ArraySource": "sources.array",
     "Batch": "dataset",
+    "CheckedSource": "sources.checked",
     "ConcatenatedSource": "sources.concatenated",
     "Dataset": "dataset",
     "InMemorySource": "sources.placement",
@@ -51,6 +53,7 @@ _MODULES = {
     "Record": "dataset",
     "brightest_direction": "sample_sheet",
     "check_dataset": "checks",
+    "checked_source": "sources.checked",
     "decode_fields": "encoding",
     "draw_samples": "sample_sheet",
     "encode_complex": "encoding",
@@ -79,6 +82,7 @@ _MODULES = {
 __all__ = [
     "ArraySource",
     "Batch",
+    "CheckedSource",
     "ConcatenatedSource",
     "Dataset",
     "InMemorySource",
@@ -87,6 +91,7 @@ __all__ = [
     "Record",
     "brightest_direction",
     "check_dataset",
+    "checked_source",
     "decode_fields",
     "draw_samples",
     "encode_complex",

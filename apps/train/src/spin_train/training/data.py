@@ -202,7 +202,11 @@ def load_dataset(config: ml_collections.ConfigDict, name: str) -> spin_data.Data
     with as_user_error(DatasetError, f"dataset {name!r}", *plugin_errors(options)):
         dataset = spin_registry.get_dataset(name).load(**options)
         spin_data.check_dataset(dataset)
-        splits = spin_data.place_splits(dataset.splits, placement, name)
+        checked = {
+            split: spin_data.checked_source(source, dataset.output, f"split {split!r}")
+            for split, source in dataset.splits.items()
+        }
+        splits = spin_data.place_splits(checked, placement, name)
     return spin_data.Dataset(
         dataset.input,
         dataset.output,

@@ -36,6 +36,9 @@ _GRIDS = {
     "mcewen_wiaux": "McEwenWiauxGrid",
 }
 _ENDINGS = (".npz", ".array_record")
+# More classes than both limits are refused, unless the user states their number.
+_MAY_BE_SPARSE = 1000
+_CLASSES_PER_LABEL = 10
 
 
 def load_fields(
@@ -55,7 +58,8 @@ def load_fields(
       grid: the kind of grid that the arrays are sampled on: "equiangular", "fejer",
         "driscoll_healy", "gauss_legendre", "mcewen_wiaux", or the name of a registered grid
         that is determined by one size. The size follows from the shapes of the arrays.
-      num_classes: the number of classes; None for the largest label plus one.
+      num_classes: the number of classes; None for the largest label plus one, which must not
+        leave nine out of ten of more than a thousand classes without examples.
       validation: the share of examples for validation, if the files do not define splits.
       test: the share of examples for testing, if the files do not define splits.
       seed: seed of the division into splits.
@@ -83,7 +87,7 @@ def load_fields(
     record = sources["train"][0]
     spec = FieldSpec(_grid_of(where, grid, record["input"]), _channels_of(record["input"]))
     if num_classes is None:
-        num_classes = max(2, 1 + max(_largest_label(source) for source in sources.values()))
+        num_classes = _number_of_classes(where, sources.values())
     return Dataset(spec, ClassSpec(num_classes), sources)
 
 
@@ -235,10 +239,25 @@ def _channels_of(fields: Mapping[str, np.ndarray]) -> dict[int, int]:
     return {spin_weight(name): array.shape[2] for name, array in fields.items()}
 
 
-def _largest_label(source: RandomAccessSource) -> int:
+def _number_of_classes(where: Path, sources: Iterable[RandomAccessSource]) -> int:
+    """Returns the largest label plus one, if not nearly all of these classes are without a label.
+
+    Labels that are no class numbers (identifiers, dates) would make a model of millions of classes.
+    """
+    labels = set[int]().union(*map(_labels_of, sources))
+    count = max(2, 1 + max(labels))
+    if count > max(_MAY_BE_SPARSE, _CLASSES_PER_LABEL * len(labels)):
+        raise ValueError(
+            f"{where}: the largest label is {count - 1}, but there are only {len(labels)} "
+            f"different labels; number the classes from 0, or set num_classes to {count}"
+        )
+    return count
+
+
+def _labels_of(source: RandomAccessSource) -> set[int]:
     if isinstance(source, ArraySource) and isinstance(source.labels, np.ndarray):
-        return int(source.labels.max())
-    return max(source[index]["label"] for index in range(len(source)))
+        return set(np.unique(source.labels).tolist())
+    return {source[index]["label"] for index in range(len(source))}
 
 
 def _alike(records: Iterable[Record]) -> Iterator[Record]:
