@@ -97,13 +97,19 @@ def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = 
         why = " (the run was not evaluated during training)" if folder == BEST_FOLDER else ""
         raise WorkdirError(f"no {folder} in {str(workdir)!r}{why}: train there first")
     setup = make_setup(config, initial_weights="")
-    with Checkpoints(Path(workdir), folder) as checkpoints:
-        state, _ = checkpoints.restore_latest(setup.initial_state(), setup.mesh, move_aside=False)
     version = record.data_versions.get(config.dataset, "")
     remarks: tuple[str, ...] = ()
     if version and version != setup.data.dataset.version:
         now = setup.data.dataset.version or "(none stated)"
         remarks = (f"trained on version {version} of {config.dataset!r}, which is in {now} now",)
+    with Checkpoints(Path(workdir), folder) as checkpoints:
+        try:
+            state, _ = checkpoints.restore_latest(
+                setup.initial_state(), setup.mesh, move_aside=False
+            )
+        except WorkdirError as error:
+            # The model is made for the data as they are now, which may have another class.
+            raise WorkdirError("; ".join((*remarks, str(error)))) from error
     return SavedRun(setup, state, version, remarks)
 
 

@@ -22,6 +22,7 @@ from spin_data.sources.array import ArraySource
 from spin_data.sources.batches import stack_records
 from spin_data.user_files.array_record import ArrayRecordSource, write_array_record
 from spin_data.user_files.field_records import BAD_NPZ, check_batch, check_record, form_of
+from spin_data.user_files.file_version import version_of_files
 from spin_data.user_files.split_by_hash import SPLITS, check_shares, split_of
 from spin_registry import ClassSpec, FieldSpec
 
@@ -74,9 +75,10 @@ def load_fields(
     """
     check_shares(validation, test, seed)
     where = Path(path).expanduser()
+    files = _files(where)
     sources = {
         split: source
-        for file in _files(where)
+        for file in files
         for split, source in _read(
             file, num_classes, validation, test, seed, alone=where.is_file()
         ).items()
@@ -88,7 +90,10 @@ def load_fields(
     spec = FieldSpec(_grid_of(where, grid, record["input"]), _channels_of(record["input"]))
     if num_classes is None:
         num_classes = _number_of_classes(where, sources.values())
-    return Dataset(spec, ClassSpec(num_classes), sources)
+    records = sum(map(len, sources.values()))
+    contents = version_of_files(files, where.parent if where.is_file() else where)
+    version = f"{records} records, {contents}"
+    return Dataset(spec, ClassSpec(num_classes), sources, version=version)
 
 
 def write_fields(path: str | os.PathLike[str], records: Iterable[Record]) -> int:

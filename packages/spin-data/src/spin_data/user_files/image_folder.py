@@ -12,6 +12,7 @@ import numpy as np
 
 from sphere_transforms import EquiangularGrid, random_euler_angles
 from spin_data.dataset import Dataset, Record
+from spin_data.user_files.file_version import version_of_files
 from spin_data.user_files.image_file import read_image, read_panorama
 from spin_data.user_files.split_by_hash import SPLITS, check_shares, position_of, split_of
 from spin_registry import ClassSpec, FieldSpec
@@ -19,6 +20,7 @@ from spin_registry import ClassSpec, FieldSpec
 __all__ = ["ImageSource", "load_images", "load_panoramas"]
 
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+_FEW_CLASSES = 5  # are named in the version
 _OTHER_NAMES = {
     "training": "train",
     **dict.fromkeys(("val", "valid", "dev"), "validation"),
@@ -162,11 +164,17 @@ def _dataset(
         split: ImageSource([(file, classes.index(name)) for file, name in files], read, folder)
         for split, files in by_split.items()
     }
+    files = [file for source in sources.values() for file, _ in source.files]
+    named = f" ({', '.join(classes)})" if len(classes) <= _FEW_CLASSES else ""
     return Dataset(
         FieldSpec(grid, {0: 1 if grayscale else 3}),
         ClassSpec(len(classes)),
         sources,
         class_names=tuple(classes),
+        version=(
+            f"{len(files)} images of {len(classes)} classes{named}, "
+            f"{version_of_files(files, folder)}"
+        ),
     )
 
 
