@@ -259,7 +259,7 @@ def test_split_folders_may_be_capitalised_and_need_train(tmp_path):
                 )
     splits = sr.get_dataset(f"images:{tmp_path / 'capital'}").load(resolution=8).splits
     assert {split: len(source) for split, source in splits.items()} == {"train": 8, "test": 6}
-    refused(f"images:{tmp_path / 'no train'}", "test, val are splits, but none is train")
+    refused(f"images:{tmp_path / 'no train'}", "validation, test are splits, but none")
     # A class may be called test, where other folders are no splits and images lie in it.
     dataset = sr.get_dataset(f"images:{tmp_path / 'classes'}").load(validation=0, test=0)
     assert dataset.class_names == ("test", "y")

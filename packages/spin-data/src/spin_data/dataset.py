@@ -56,6 +56,8 @@ class Dataset:
       class_names: names of the classes, in the order of the labels; empty if they are not known.
       version: version of the data, "" if there is none. A training run does not resume on data of
         another version.
+      divided: whether the loader divided the examples into splits by itself. If a run on other data
+        is evaluated on this dataset, all of its examples are then evaluated.
     """
 
     input: FieldSpec
@@ -64,6 +66,7 @@ class Dataset:
     folder: Path | None = None
     class_names: tuple[str, ...] = ()
     version: str = ""
+    divided: bool = False
 
 
 def spin_name(spin: int) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Generator
+from typing import Any
 
 import jax
 import ml_collections
@@ -15,6 +16,8 @@ from sphere_transforms import Grid, SpinTransform
 from spin_train.devices.device_pipeline import DevicePipeline
 from spin_train.devices.sharding import replicate
 from spin_train.errors import DatasetError, as_user_error, dataset_errors, plugin_errors
+
+ALL_SPLITS = "all"  # in place of a split's name: all splits, one after another
 
 _DEVICE_SHARE = 8  # records may use at most 1/8 of a device's memory
 
@@ -100,11 +103,14 @@ class Data:
         )
 
     def eval_source(self, split: str) -> spin_data.RandomAccessSource:
-        """Returns the records of a split to evaluate on.
+        """Returns the records of a split to evaluate on; those of all splits for "all".
 
         Raises:
           DatasetError: if the dataset has no such split.
         """
+        splits = self.eval_dataset.splits
+        if split == ALL_SPLITS and split not in splits:
+            return spin_data.ConcatenatedSource(*splits.values())
         return split_of(self.eval_dataset, self.eval_name, split)
 
     def training_input(
@@ -186,13 +192,27 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
     """
     dataset = eval_dataset = load_dataset(config, config.dataset)
     if config.eval_dataset and config.eval_dataset != config.dataset:
-        eval_dataset = load_dataset(config, config.eval_dataset)
+        eval_dataset = load_dataset(config, config.eval_dataset, dataset)
+        same = eval_dataset.version and eval_dataset.version == dataset.version
+        if eval_dataset.divided and not same:
+            # The user did not choose splits, so no example was meant to be left out.
+            whole = spin_data.ConcatenatedSource(*eval_dataset.splits.values())
+            eval_dataset = dataclasses.replace(eval_dataset, splits={"test": whole})
         check_same_specs(config.dataset, dataset, config.eval_dataset, eval_dataset)
     return Data(config, dataset, eval_dataset)
 
 
-def load_dataset(config: ml_collections.ConfigDict, name: str) -> spin_data.Dataset:
+def load_dataset(
+    config: ml_collections.ConfigDict, name: str, trained_on: spin_data.Dataset | None = None
+) -> spin_data.Dataset:
     """Loads a registered dataset with the configuration's `dataset_options`.
+
+    Args:
+      config: a complete configuration.
+      name: the dataset's name.
+      trained_on: the dataset that the model is trained on, if it is another. A loader with the
+        options `class_names` or `num_classes` gets those of this dataset, so that the dataset may
+        lack examples of a class.
 
     Raises:
       DatasetError: if the dataset is unknown, cannot be built, or differs from its specification.
@@ -200,7 +220,12 @@ def load_dataset(config: ml_collections.ConfigDict, name: str) -> spin_data.Data
     options = config.dataset_options.to_dict()
     placement = "memory" if config.data_placement == "device" else config.data_placement
     with as_user_error(DatasetError, f"dataset {name!r}", *plugin_errors(options)):
-        dataset = spin_registry.get_dataset(name).load(**options)
+        entry = spin_registry.get_dataset(name)
+        classes = _classes_of(trained_on) if trained_on else {}
+        for option, value in classes.items():
+            if option not in options and entry.has_option(option):
+                options[option] = value
+        dataset = entry.load(**options)
         spin_data.check_dataset(dataset)
         checked = {
             split: spin_data.checked_source(source, dataset.output, f"split {split!r}")
@@ -213,7 +238,17 @@ def load_dataset(config: ml_collections.ConfigDict, name: str) -> spin_data.Data
         splits,
         class_names=tuple(getattr(dataset, "class_names", ())),
         version=getattr(dataset, "version", "") or "",
+        divided=bool(getattr(dataset, "divided", False)),
     )
+
+
+def _classes_of(dataset: spin_data.Dataset) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if dataset.class_names:
+        options["class_names"] = dataset.class_names
+    if isinstance(dataset.output, spin_registry.ClassSpec):
+        options["num_classes"] = dataset.output.num_classes
+    return options
 
 
 def split_of(dataset: spin_data.Dataset, name: str, split: str) -> spin_data.RandomAccessSource:

@@ -30,7 +30,8 @@ def evaluate(
       workdir: the run's directory.
       dataset: name of the dataset to evaluate on, loaded with the run's `dataset_options`; None
         for the run's own (its `eval_dataset`, if it has one).
-      split: name of the split.
+      split: name of the split; "all" for all splits. If the model is trained on other data, a
+        folder or file of the user's own that is not divided into splits is the split "test".
       checkpoint: "last", or "best" for the best on the validation split.
 
     Returns:
@@ -60,7 +61,7 @@ class SavedRun:
     remarks: tuple[str, ...] = ()
 
     def evaluate(self, split: str) -> dict[str, float]:
-        """Evaluates on a split, and returns the same as `evaluate_source`.
+        """Evaluates on a split, or on "all", and returns the same as `evaluate_source`.
 
         Raises:
           DatasetError: if the dataset has no such split.
@@ -111,6 +112,15 @@ def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = 
             # The model is made for the data as they are now, which may have another class.
             raise WorkdirError("; ".join((*remarks, str(error)))) from error
     return SavedRun(setup, state, version, remarks)
+
+
+def scored_examples(setup: TrainingSetup, source: spin_data.RandomAccessSource) -> int:
+    """Returns the number of a source's examples that `evaluate_source` scores."""
+    size, batch_size, config = len(source), setup.global_batch_size, setup.config
+    batches = -(-size // batch_size) if config.eval_pad_last_batch else size // batch_size
+    if config.num_eval_steps != -1:
+        batches = min(batches, config.num_eval_steps)
+    return min(size, batches * batch_size)
 
 
 _CHECKPOINTS = {"last": FOLDER, "best": BEST_FOLDER}

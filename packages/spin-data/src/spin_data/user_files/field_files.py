@@ -76,24 +76,24 @@ def load_fields(
     check_shares(validation, test, seed)
     where = Path(path).expanduser()
     files = _files(where)
-    sources = {
-        split: source
-        for file in files
-        for split, source in _read(
-            file, num_classes, validation, test, seed, alone=where.is_file()
-        ).items()
-    }
-    sources = {split: sources[split] for split in SPLITS if split in sources}
-    if "train" not in sources:
-        raise ValueError(f"{where}: no split 'train'; it has {', '.join(sources) or 'no splits'}")
-    record = sources["train"][0]
+    if num_classes is not None:
+        num_classes = ClassSpec(num_classes).num_classes
+    found: dict[str, RandomAccessSource] = {}
+    divided = False
+    for file in files:
+        of_file, divided = _read(file, num_classes, validation, test, seed, alone=where.is_file())
+        found |= of_file
+    sources = {split: found[split] for split in SPLITS if split in found}
+    if not sources:
+        raise ValueError(f"{where}: no records; write at least one")
+    record = next(iter(sources.values()))[0]
     spec = FieldSpec(_grid_of(where, grid, record["input"]), _channels_of(record["input"]))
     if num_classes is None:
         num_classes = _number_of_classes(where, sources.values())
     records = sum(map(len, sources.values()))
     contents = version_of_files(files, where.parent if where.is_file() else where)
     version = f"{records} records, {contents}"
-    return Dataset(spec, ClassSpec(num_classes), sources, version=version)
+    return Dataset(spec, ClassSpec(num_classes), sources, version=version, divided=divided)
 
 
 def write_fields(path: str | os.PathLike[str], records: Iterable[Record]) -> int:
@@ -155,8 +155,8 @@ def _read(
     seed: int,
     *,
     alone: bool,
-) -> dict[str, RandomAccessSource]:
-    """Reads the sources in a file, by split.
+) -> tuple[dict[str, RandomAccessSource], bool]:
+    """Reads the sources in a file, by split, and returns whether a hash divided the examples.
 
     A file in a folder contains the split of its name. If the file is the only one (`alone`), its
     array "split" defines the splits. Without this array, a hash divides the examples.
@@ -164,12 +164,13 @@ def _read(
     if file.suffix == ".array_record":
         source = ArrayRecordSource(file, num_classes=num_classes)
         if not alone:
-            return {file.stem: source}
+            return {file.stem: source}, False
         splits = _split_names(len(source), validation, test, seed)
-        return {
-            split: ArrayRecordSource(file, np.flatnonzero(splits == split), num_classes)
+        sources: dict[str, RandomAccessSource] = {
+            str(split): ArrayRecordSource(file, np.flatnonzero(splits == split), num_classes)
             for split in np.unique(splits)
         }
+        return sources, True
     fields, labels, named = _arrays(file, num_classes)
     if not alone:
         splits = np.full(len(labels), file.stem)
@@ -179,13 +180,14 @@ def _read(
         splits = named
     if strangers := sorted(set(splits.tolist()) - set(SPLITS)):
         raise ValueError(f"{file}: split {strangers[0]!r}, expected one of {', '.join(SPLITS)}")
-    return {
+    sources = {
         str(split): ArraySource(
             {name: array[splits == split] for name, array in fields.items()},
             labels[splits == split],
         )
         for split in np.unique(splits)
     }
+    return sources, alone and named is None
 
 
 def _arrays(
