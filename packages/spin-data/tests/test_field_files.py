@@ -262,3 +262,25 @@ def test_an_npz_that_is_one_array_and_splits_that_are_bytes(tmp_path):
     )
     found = sr.get_dataset(f"fields:{tmp_path}/g.npz").load().splits
     assert {split: len(source) for split, source in found.items()} == {"train": 2, "test": 1}
+
+
+def test_split_files_and_splits_have_their_usual_names(tmp_path):
+    records = records_of(9)
+    write_fields(tmp_path / "Training.npz", records[:4])
+    write_fields(tmp_path / "val.npz", records[4:6])
+    write_fields(tmp_path / "testing.array_record", records[6:])
+    load = sr.get_dataset(f"fields:{tmp_path}").load
+    sizes = {"train": 4, "validation": 2, "test": 3}
+    assert {split: len(source) for split, source in load().splits.items()} == sizes
+    write_fields(tmp_path / "valid.npz", records[4:6])
+    with pytest.raises(ValueError, match=r"two files for one split: .*val.npz, valid.npz"):
+        load()
+    (tmp_path / "valid.npz").rename(tmp_path / "extra.npz")
+    with pytest.raises(ValueError, match=r"extra.npz in a folder with one file for each split"):
+        load()
+    (tmp_path / "extra.npz").unlink()
+    names = np.array(["train"] * 4 + ["val"] * 2 + ["eval"] * 3)
+    fields = np.zeros((9, 8, 8, 1), np.float32)
+    np.savez(tmp_path / "one.npz", spin_0=fields, label=np.arange(9) % 2, split=names)
+    found = sr.get_dataset(f"fields:{tmp_path}/one.npz").load().splits
+    assert {split: len(source) for split, source in found.items()} == sizes

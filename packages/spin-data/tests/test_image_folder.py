@@ -1,5 +1,6 @@
 """A person's own images and panoramas: read right, divided for good, refused by name."""
 
+import functools
 import os
 
 import numpy as np
@@ -10,8 +11,10 @@ import spin_registry as sr
 from sphere_transforms import EquiangularGrid
 from spin_data import (
     check_dataset,
+    place_source,
     project_images,
     read_batch,
+    read_panorama,
     sample_panorama,
     training_iterator,
 )
@@ -280,6 +283,9 @@ def test_transparent_pixels_are_black(tmp_path):
     for name in ("a", "b"):
         save(tmp_path / name / "0.png", pixels)
     for kind in ("images", "panoramas"):
+        if kind == "panoramas":
+            for name in ("a", "b"):
+                save(tmp_path / name / "0.png", np.repeat(pixels, 2, axis=1))
         dataset = sr.get_dataset(f"{kind}:{tmp_path}").load(resolution=8, validation=0, test=0)
         assert dataset.splits["train"][0]["input"]["spin_0"].max() == 0
 
@@ -328,16 +334,17 @@ def test_odd_images_are_read_or_named(tmp_path, kind, monkeypatch):
         (tmp_path / name).mkdir()
         Image.new("1", (9, 5), 1).save(tmp_path / name / "bit.png")
         Image.new("P", (40, 20)).save(tmp_path / name / "palette \u00e9.gif")
-        Image.new("CMYK", (30, 30)).save(tmp_path / name / "c.tif")
+        Image.new("CMYK", (60, 30)).save(tmp_path / name / "c.tif")
         Image.new("RGB", (1, 1), (255, 0, 0)).save(tmp_path / name / "one.png")
-        Image.new("RGB", (2, 900), (9, 100, 3)).save(tmp_path / name / "tall.png")
-        Image.new("L", (3, 3)).save(os.fsencode(tmp_path / name) + b"/\xff.png")
+        size = (2, 900) if kind == "images" else (1800, 900)
+        Image.new("RGB", size, (9, 100, 3)).save(tmp_path / name / "large.png")
+        Image.new("L", (3, 2)).save(os.fsencode(tmp_path / name) + b"/\xff.png")
     load = sr.get_dataset(f"{kind}:{tmp_path}").load
     source = load(resolution=16, validation=0, test=0, seed=3).splits["train"]
     assert len(source) == 12
     assert all(source[i]["input"]["spin_0"].shape == (16, 16, 3) for i in range(12))
     Image.new("LAB", (8, 8)).save(tmp_path / "a" / "lab.tif")
-    Image.new("RGB", (50, 50)).save(tmp_path / "a" / "large.png")
+    Image.new("RGB", (100, 50)).save(tmp_path / "a" / "large.png")
     source = load(resolution=16, validation=0, test=0).splits["train"]
     by_name = {file.name: i for i, (file, label) in enumerate(source.files) if label == 0}
     with pytest.raises(ValueError, match=r"a/lab.tif: pixels of mode 'LAB'"):
@@ -353,3 +360,60 @@ def test_odd_images_are_read_or_named(tmp_path, kind, monkeypatch):
 def test_options_of_another_type_are_refused(pictures, options):
     (name,) = options
     refused(f"images:{pictures}", f"{name} is .*, expected", **options)
+
+
+def test_a_class_does_not_vanish_for_its_files_endings(tmp_path):
+    for index in range(4):
+        save(tmp_path / "cat" / f"{index}.png", np.zeros((4, 4), np.uint8))
+        save(tmp_path / "dog" / f"{index}.jpg", np.zeros((4, 4), np.uint8))
+        (tmp_path / "dog" / f"{index}.jpg").rename(tmp_path / "dog" / f"{index}.JFIF")
+    entry = sr.get_dataset(f"images:{tmp_path}")
+    load = functools.partial(entry.load, resolution=8, validation=0, test=0)
+    dataset = load()
+    assert len(dataset.splits["train"]) == 8
+    assert dataset.splits["train"][5]["input"]["spin_0"].shape == (8, 8, 3)
+    for index in range(3):
+        (tmp_path / "owl").mkdir(exist_ok=True)
+        (tmp_path / "owl" / f"{index}.webm").write_text("a film")
+    with pytest.raises(ValueError, match=r"0.webm: images must end in .*, but 3 files of .*owl do"):
+        load()
+    save(tmp_path / "owl" / "0.png", np.zeros((4, 4), np.uint8))
+    (tmp_path / "owl" / "1.HEIC").write_text("another kind of picture")
+    with pytest.raises(ValueError, match=r"1.HEIC: images must end in .* but 1 files of .*owl do"):
+        load()
+    (tmp_path / "owl" / "1.HEIC").unlink()
+    (tmp_path / "fox").mkdir()
+    with pytest.raises(ValueError, match="no image in fox; add images, or remove the folder"):
+        load()
+
+
+@pytest.mark.parametrize("size", [(96, 16), (32, 32), (64, 29), (16, 32)])
+def test_a_stretched_panorama_is_refused(tmp_path, size):
+    grid = EquiangularGrid(8)
+    for width, height in ((64, 32), (81, 40), (720, 361), (5, 2), (65, 32)):
+        Image.new("L", (width, height)).save(tmp_path / "good.png")
+        assert read_panorama(tmp_path / "good.png", grid).shape == (8, 8, 3)
+    Image.new("L", size).save(tmp_path / "bad.png")
+    with pytest.raises(
+        ValueError, match=f"bad.png: {size[0]} x {size[1]} pixels, but a panorama .* twice as wide"
+    ):
+        read_panorama(tmp_path / "bad.png", grid)
+
+
+def test_all_bad_images_are_named_at_once(pictures):
+    for name in ("cat/00.png", "cat/57.png", "owl/59.png"):
+        (pictures / name).write_text("no image")
+    source = sr.get_dataset(f"images:{pictures}").load(validation=0, test=0).splits["train"]
+    with pytest.raises(ValueError, match="3 records cannot be read: ") as error:
+        read_batch(place_source(source, "memory"), np.arange(4))
+    for name in ("cat/00.png", "cat/57.png", "owl/59.png"):
+        assert f"{name}: cannot be read" in str(error.value)
+    for index in range(40):
+        (pictures / "dog" / f"x{index}.png").write_text("no image")
+    source = sr.get_dataset(f"images:{pictures}").load(validation=0, test=0).splits["train"]
+    with pytest.raises(ValueError, match=r"43 records cannot be read: .*; and 23 more$"):
+        read_batch(place_source(source, "memory"), np.arange(4))
+
+
+def test_a_home_that_is_nobodys_is_a_folder_that_does_not_exist():
+    refused("images:~nobody-of-this-name/x", "no such folder", FileNotFoundError)

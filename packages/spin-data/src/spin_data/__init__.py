@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from spin_data.user_files.field_files import write_fields
     from spin_data.user_files.image_file import read_image, read_panorama
+    from spin_data.user_files.image_folder import images_within
 
 _MODULES = {
     "ArraySource": "sources.array",
@@ -58,6 +59,7 @@ _MODULES = {
     "draw_samples": "sample_sheet",
     "encode_complex": "encoding",
     "evaluation_batches": "pipeline",
+    "images_within": "user_files.image_folder",
     "one_map": "sample_sheet",
     "place_source": "sources.placement",
     "place_splits": "sources.placement",
@@ -96,6 +98,7 @@ __all__ = [
     "draw_samples",
     "encode_complex",
     "evaluation_batches",
+    "images_within",
     "one_map",
     "place_source",
     "place_splits",

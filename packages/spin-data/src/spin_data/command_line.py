@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,7 +89,8 @@ def _show(parsed: argparse.Namespace) -> None:
         dataset, split=parsed.split, count=parsed.count, seed=parsed.seed, title=parsed.name
     )
     count = min(parsed.count, len(dataset.splits[parsed.split]))
-    output = parsed.output or Path(f"{parsed.name.replace('/', '_').replace(':', '_')}.png")
+    output = parsed.output and Path(os.path.expanduser(parsed.output))
+    output = output or Path(f"{parsed.name.replace('/', '_').replace(':', '_')}.png")
     figure.savefig(output, dpi=100)
     print(f"{output}: {count} samples of {parsed.name}, split {parsed.split}")
 

@@ -3,16 +3,15 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from spin_train.cli.arguments import Parser, add_checkpoint, run_command
+from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     parser = Parser(prog="spin-evaluate", description=__doc__)
-    parser.add_argument("--workdir", type=Path, required=True, help="the run's directory")
+    parser.add_argument("--workdir", type=user_path, required=True, help="the run's directory")
     parser.add_argument("--dataset", help="dataset to evaluate on (default: the run's own)")
     parser.add_argument(
         "--split",

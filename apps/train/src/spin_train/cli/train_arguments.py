@@ -13,7 +13,7 @@ from typing import Any
 
 import ml_collections
 
-from spin_train.cli.arguments import Parser
+from spin_train.cli.arguments import Parser, user_path
 from spin_train.configuration import (
     complete_config,
     load_config,
@@ -113,7 +113,7 @@ def _limits(key: Key) -> str:
 
 def _parser() -> Parser:
     parser = Parser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--workdir", type=Path)
+    parser.add_argument("--workdir", type=user_path)
     parser.add_argument("--config", default=DEFAULT_PRESET)
     parser.add_argument("--coordinator", default="")
     parser.add_argument("--num_processes", type=int)

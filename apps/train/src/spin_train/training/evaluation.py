@@ -84,7 +84,8 @@ def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = 
       WorkdirError: if there is no run or no such checkpoint.
       DatasetError: if the dataset is unknown, or does not suit the model.
     """
-    record = read_run(Path(workdir))
+    workdir = Path(workdir).expanduser()
+    record = read_run(workdir)
     config = record.config
     if dataset is not None:
         config = config.copy_and_resolve_references()
@@ -94,7 +95,7 @@ def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = 
             f"no checkpoint is called {checkpoint!r}; there are {' and '.join(_CHECKPOINTS)}"
         )
     folder = _CHECKPOINTS[checkpoint]
-    if not (Path(workdir) / folder).is_dir():
+    if not (workdir / folder).is_dir():
         why = " (the run was not evaluated during training)" if folder == BEST_FOLDER else ""
         raise WorkdirError(f"no {folder} in {str(workdir)!r}{why}: train there first")
     setup = make_setup(config, initial_weights="")
@@ -103,7 +104,7 @@ def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = 
     if version and version != setup.data.dataset.version:
         now = setup.data.dataset.version or "(none stated)"
         remarks = (f"trained on version {version} of {config.dataset!r}, which is in {now} now",)
-    with Checkpoints(Path(workdir), folder) as checkpoints:
+    with Checkpoints(workdir, folder) as checkpoints:
         try:
             state, _ = checkpoints.restore_latest(
                 setup.initial_state(), setup.mesh, move_aside=False

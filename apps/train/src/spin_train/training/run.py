@@ -59,7 +59,7 @@ def train(
       Interrupted: a `KeyboardInterrupt`, after a signal.
     """
     config = complete_config(config)
-    workdir = Path(workdir)
+    workdir = Path(workdir).expanduser()
     batch_size = global_batch_size(workdir, config, jax.device_count())
     # If there is a checkpoint, its weights replace those that the run started from.
     weights = "" if has_checkpoints(workdir) else None

@@ -23,7 +23,7 @@ from spin_data.sources.batches import stack_records
 from spin_data.user_files.array_record import ArrayRecordSource, write_array_record
 from spin_data.user_files.field_records import BAD_NPZ, check_batch, check_record, form_of
 from spin_data.user_files.file_version import version_of_files
-from spin_data.user_files.split_by_hash import SPLITS, check_shares, split_of
+from spin_data.user_files.split_by_hash import SPLITS, check_shares, split_named, split_of
 from spin_registry import ClassSpec, FieldSpec
 
 __all__ = ["load_fields", "write_fields"]
@@ -55,7 +55,7 @@ def load_fields(
 
     Args:
       path: an `.npz` or `.array_record` file, or a folder with one file for each split:
-        train.npz, test.npz.
+        train.npz, val.npz, test.npz.
       grid: the kind of grid that the arrays are sampled on: "equiangular", "fejer",
         "driscoll_healy", "gauss_legendre", "mcewen_wiaux", or the name of a registered grid
         that is determined by one size. The size follows from the shapes of the arrays.
@@ -74,7 +74,7 @@ def load_fields(
         number of the example), or an argument is out of range.
     """
     check_shares(validation, test, seed)
-    where = Path(path).expanduser()
+    where = Path(os.path.expanduser(path))
     files = _files(where)
     if num_classes is not None:
         num_classes = ClassSpec(num_classes).num_classes
@@ -114,7 +114,7 @@ def write_fields(path: str | os.PathLike[str], records: Iterable[Record]) -> int
         record of fields or differs from the first in its shapes or dtypes.
       OSError: the file cannot be written.
     """
-    target = Path(path)
+    target = Path(os.path.expanduser(path))
     if target.suffix not in _ENDINGS:
         raise ValueError(f"{target}: the name must end in {' or '.join(_ENDINGS)}")
     if not target.parent.is_dir():
@@ -135,14 +135,21 @@ def _files(where: Path) -> list[Path]:
         if where.suffix not in _ENDINGS:
             raise ValueError(f"{where}: the name must end in {' or '.join(_ENDINGS)}")
         return [where]
-    names = [f"{split}{ending}" for split in SPLITS for ending in _ENDINGS]
-    files = [where / name for name in names if (where / name).is_file()]
+    files = []
+    if where.is_dir():
+        files = sorted(p for p in where.iterdir() if p.suffix in _ENDINGS and p.name[0] != ".")
     if not files:
         raise FileNotFoundError(
             f"{where}: neither a file that ends in {' or '.join(_ENDINGS)}, nor a folder with one "
-            f"such file for each split, for example {names[0]}"
+            "such file for each split, for example train.npz"
         )
-    if len({file.stem for file in files}) < len(files):
+    by_split = {file: split_named(file.stem) for file in files}
+    if strangers := [file.name for file, split in by_split.items() if split not in SPLITS]:
+        raise ValueError(
+            f"{where}: {', '.join(strangers)} in a folder with one file for each split; splits are "
+            f"{', '.join(SPLITS)}"
+        )
+    if len(set(by_split.values())) < len(files):
         raise ValueError(f"{where}: two files for one split: {', '.join(f.name for f in files)}")
     return files
 
@@ -164,7 +171,7 @@ def _read(
     if file.suffix == ".array_record":
         source = ArrayRecordSource(file, num_classes=num_classes)
         if not alone:
-            return {file.stem: source}, False
+            return {split_named(file.stem): source}, False
         splits = _split_names(len(source), validation, test, seed)
         sources: dict[str, RandomAccessSource] = {
             str(split): ArrayRecordSource(file, np.flatnonzero(splits == split), num_classes)
@@ -173,11 +180,11 @@ def _read(
         return sources, True
     fields, labels, named = _arrays(file, num_classes)
     if not alone:
-        splits = np.full(len(labels), file.stem)
+        splits = np.full(len(labels), split_named(file.stem))
     elif named is None:
         splits = _split_names(len(labels), validation, test, seed)
     else:
-        splits = named
+        splits = np.array([split_named(str(name)) for name in named])
     if strangers := sorted(set(splits.tolist()) - set(SPLITS)):
         raise ValueError(f"{file}: split {strangers[0]!r}, expected one of {', '.join(SPLITS)}")
     sources = {

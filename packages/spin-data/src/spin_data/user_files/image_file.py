@@ -11,7 +11,21 @@ from sphere_transforms import Grid
 from spin_data.projection.panorama import sample_panorama
 from spin_data.projection.stereographic import project_images
 
-__all__ = ["read_image", "read_panorama"]
+__all__ = ["IMAGE_ENDINGS", "OTHER_IMAGE_ENDINGS", "is_image", "read_image", "read_panorama"]
+
+IMAGE_ENDINGS = (
+    *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
+)
+OTHER_IMAGE_ENDINGS = (
+    *(".avif", ".dng", ".exr", ".fits", ".hdr", ".heic", ".heif", ".j2k", ".jp2", ".jxl", ".pcx"),
+    *(".psd", ".raw", ".svg", ".tga"),
+)
+"""Endings of images that are not read. They are refused: other files beside images are ignored."""
+
+# A panorama is twice as wide as high, up to this share of its width or this number of pixels.
+_STRETCH = 0.05
+_ROUNDING = 2
 
 _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"}
 
@@ -69,15 +83,25 @@ def read_panorama(
       float32 (lat, long, channel) in [0, 255].
 
     Raises:
-      ValueError: as for `read_image`.
+      ValueError: as for `read_image`, or the image is not about twice as wide as high.
       OSError: the file cannot be opened.
     """
     image = _open(file, grayscale, inverted)
+    if abs(image.width - 2 * image.height) > max(_ROUNDING, _STRETCH * image.width):
+        raise ValueError(
+            f"{file}: {image.width} x {image.height} pixels, but a panorama of the whole sphere is "
+            "twice as wide as high; add the missing part (in black, say), or use it as a flat image"
+        )
     rows, columns = grid.shape
     if image.height > 2 * rows or image.width > 2 * columns:
         # The averaged areas do not extend across the edge of the image.
         image = _averaged(image, 2 * columns, 2 * rows)
     return sample_panorama(_channels(image), grid)
+
+
+def is_image(file: Path) -> bool:
+    """Returns whether a path is a file with an image's ending."""
+    return file.suffix.lower() in IMAGE_ENDINGS and file.is_file()
 
 
 def _open(file: Path, grayscale: bool, inverted: bool) -> Any:

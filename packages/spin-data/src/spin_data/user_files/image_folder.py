@@ -14,22 +14,28 @@ import numpy as np
 from sphere_transforms import EquiangularGrid, random_euler_angles
 from spin_data.dataset import Dataset, Record
 from spin_data.user_files.file_version import version_of_files
-from spin_data.user_files.image_file import read_image, read_panorama
-from spin_data.user_files.split_by_hash import SPLITS, check_shares, position_of, split_of
+from spin_data.user_files.image_file import (
+    IMAGE_ENDINGS,
+    OTHER_IMAGE_ENDINGS,
+    is_image,
+    read_image,
+    read_panorama,
+)
+from spin_data.user_files.split_by_hash import (
+    SPLITS,
+    check_shares,
+    position_of,
+    split_named,
+    split_of,
+)
 from spin_registry import ClassSpec, FieldSpec
 
-__all__ = ["ImageSource", "load_images", "load_panoramas"]
+__all__ = ["ImageSource", "images_within", "load_images", "load_panoramas"]
 
-_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 _FilesBySplit: TypeAlias = dict[str, list[tuple[Path, str]]]
 """The files of each split, with the names of their classes, sorted by name."""
 
 _FEW_CLASSES = 5  # are named in the version
-_OTHER_NAMES = {
-    "training": "train",
-    **dict.fromkeys(("val", "valid", "dev"), "validation"),
-    **dict.fromkeys(("testing", "eval", "evaluation"), "test"),
-}
 
 
 def load_panoramas(
@@ -156,12 +162,12 @@ def _dataset(
     class_names: Sequence[str] | None,
 ) -> Dataset:
     check_shares(validation, test, seed)
-    folder = Path(path).expanduser()
+    folder = Path(os.path.expanduser(path))
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; give one with a subfolder per class")
     by_split, divided = _by_split(folder, validation=validation, test=test, seed=seed)
     if class_names is None:
-        classes = _classes_to_train_on(folder, by_split)
+        classes = _classes_to_train_on(folder, by_split, divided)
     else:
         classes = _as_given(folder, by_split, class_names)
     sources = {
@@ -184,7 +190,7 @@ def _dataset(
     )
 
 
-def _classes_to_train_on(folder: Path, by_split: _FilesBySplit) -> list[str]:
+def _classes_to_train_on(folder: Path, by_split: _FilesBySplit, divided: bool) -> list[str]:
     """Returns the names of the classes, after checking that there are images to train on."""
     splits = [split for split, files in by_split.items() if files]
     if splits and "train" not in by_split:
@@ -197,10 +203,14 @@ def _classes_to_train_on(folder: Path, by_split: _FilesBySplit) -> list[str]:
             f"{', '.join(SPLITS)}, or set the share to 0"
         )
     classes = _classes_in(by_split)
+    if without := sorted(_class_folders(folder, divided) - set(classes)):
+        raise ValueError(
+            f"{folder}: no image in {', '.join(without)}; add images, or remove the folder"
+        )
     if len(classes) < 2:
         raise ValueError(
             f"{folder}: {len(classes)} classes with images; at least two are needed, each a "
-            f"subfolder. Image files end in {', '.join(sorted(_SUFFIXES))}"
+            f"subfolder. Image files end in {', '.join(IMAGE_ENDINGS)}"
         )
     trained = {name for _, name in by_split["train"]}
     if untrained := sorted(set(classes) - trained):
@@ -219,7 +229,7 @@ def _as_given(folder: Path, by_split: _FilesBySplit, class_names: Sequence[str])
     if not found:
         raise ValueError(
             f"{folder}: no images in subfolders named {', '.join(class_names)}. Image files end in "
-            f"{', '.join(sorted(_SUFFIXES))}"
+            f"{', '.join(IMAGE_ENDINGS)}"
         )
     if strangers := sorted(set(found) - set(class_names)):
         raise ValueError(
@@ -227,6 +237,12 @@ def _as_given(folder: Path, by_split: _FilesBySplit, class_names: Sequence[str])
             f"{', '.join(class_names)}; rename or remove the subfolder"
         )
     return list(class_names)
+
+
+def _class_folders(folder: Path, divided: bool) -> set[str]:
+    """Returns the names of the subfolders that stand for classes."""
+    of_classes = [folder] if divided else [path for path in _sorted(folder) if path.is_dir()]
+    return {path.name for parent in of_classes for path in _sorted(parent) if path.is_dir()}
 
 
 def _classes_in(by_split: _FilesBySplit) -> list[str]:
@@ -238,8 +254,7 @@ def _by_split(
 ) -> tuple[_FilesBySplit, bool]:
     """Returns the files of each split with their class names, and whether a hash divided them."""
     subfolders = {path.name: path for path in _sorted(folder) if path.is_dir()}
-    lower = {name: name.lower() for name in subfolders}
-    of_splits = {name: _OTHER_NAMES.get(word, word) for name, word in lower.items()}
+    of_splits = {name: split_named(name) for name in subfolders}
     # A split folder has subfolders. A class folder that is named "test" or "train" has only images.
     nested = {name for name, path in subfolders.items() if any(p.is_dir() for p in _sorted(path))}
     trains = any(of_splits[name] == "train" for name in nested)
@@ -266,13 +281,31 @@ def _by_split(
 
 
 def _by_class(folder: Path) -> list[tuple[Path, str]]:
-    return [
-        (file, name.name)
-        for name in _sorted(folder)
-        if name.is_dir()
-        for file in sorted(_files_within(name))
-        if file.suffix.lower() in _SUFFIXES and file.is_file()
-    ]
+    """Returns the images in a folder's subfolders, with the subfolders' names.
+
+    Raises:
+      ValueError: a subfolder has files but no image, or has images of a format that is not read.
+    """
+    found = []
+    for subfolder in _sorted(folder):
+        if not subfolder.is_dir():
+            continue
+        files = sorted(_files_within(subfolder))
+        images = [file for file in files if is_image(file)]
+        others = [file for file in files if file.suffix.lower() in OTHER_IMAGE_ENDINGS]
+        if others or (files and not images):
+            first = (others or files)[0]
+            raise ValueError(
+                f"{first}: images must end in {', '.join(IMAGE_ENDINGS)}, but "
+                f"{len(others or files)} files of {subfolder} do not; convert or remove them"
+            )
+        found += [(file, subfolder.name) for file in images]
+    return found
+
+
+def images_within(folder: Path) -> list[Path]:
+    """Returns all images in a folder and its subfolders, sorted by name, without hidden files."""
+    return [file for file in sorted(_files_within(folder)) if is_image(file)]
 
 
 def _files_within(folder: Path) -> Iterator[Path]:

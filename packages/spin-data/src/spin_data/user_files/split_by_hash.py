@@ -1,9 +1,23 @@
-"""Assigns examples to splits by a hash of their names, for files without given splits."""
+"""Assigns examples to splits: by the names that users give them, or by a hash."""
 
 import hashlib
 import os
 
 SPLITS = ("train", "validation", "test")
+
+_OTHER_NAMES = {
+    "training": "train",
+    **dict.fromkeys(("val", "valid", "dev"), "validation"),
+    **dict.fromkeys(("testing", "eval", "evaluation"), "test"),
+}
+
+
+def split_named(name: str) -> str:
+    """Returns the split that a user's name for it means, or the name in lower case.
+
+    For example, "Val" means "validation".
+    """
+    return _OTHER_NAMES.get(name.lower(), name.lower())
 
 
 def check_shares(validation: float, test: float, seed: int) -> None:
