@@ -11,13 +11,16 @@ import spin_registry as sr
 from sphere_transforms import EquiangularGrid
 from spin_data import (
     check_dataset,
+    image_size,
     place_source,
     project_images,
     read_batch,
+    read_image,
     read_panorama,
     sample_panorama,
     training_iterator,
 )
+from spin_data.user_files.libtiff_messages import captured_libtiff_messages
 from spin_data.user_files.split_by_hash import split_of
 
 RNG = np.random.default_rng(0)
@@ -417,3 +420,102 @@ def test_all_bad_images_are_named_at_once(pictures):
 
 def test_a_home_that_is_nobodys_is_a_folder_that_does_not_exist():
     refused("images:~nobody-of-this-name/x", "no such folder", FileNotFoundError)
+
+
+def test_only_images_of_known_formats_are_opened(tmp_path, monkeypatch):
+    """Whatever their names are: PostScript would start Ghostscript."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "gs").write_text(f"#!/bin/sh\n: > {tmp_path}/started\n")
+    (tmp_path / "gs").chmod(0o755)
+    contents = {
+        "ps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n",
+        "emf": b"\x01\0\0\0" + b"\0" * 36 + b" EMF" + b"\0" * 80,
+        "dds": b"DDS |\0\0\0" + b"\0" * 120,
+        "empty": b"",
+    }
+    for name, content in contents.items():
+        (tmp_path / f"{name}.png").write_bytes(content)
+        for read in (read_image, read_panorama):
+            with pytest.raises(ValueError, match=rf"{name}.png: cannot be read \(not an image of"):
+                read(tmp_path / f"{name}.png", EquiangularGrid(8))
+        with pytest.raises(ValueError, match=rf"{name}.png: cannot be read"):
+            image_size(tmp_path / f"{name}.png")
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ValueError, match=r"pipe.png: not a regular file"):
+        read_image(tmp_path / "pipe.png", EquiangularGrid(8))
+    with pytest.raises(ValueError, match=r"pipe.png: not a regular file"):
+        image_size(tmp_path / "pipe.png")
+    with pytest.raises(FileNotFoundError, match=r"gone\.png"):
+        image_size(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "gif", "bmp", "ppm", "webp", "lzw", "jpeg"])
+def test_damaged_images_are_read_or_named(tmp_path, kind, capfd):
+    """Seeded damage of every format that is read; libtiff prints nothing."""
+    file = tmp_path / (f"x.{kind}" if kind not in ("lzw", "jpeg") else "x.tif")
+    compression = {"lzw": "tiff_lzw", "jpeg": "jpeg"}.get(kind)
+    options = {"compression": compression} if compression else {}
+    Image.fromarray(RNG.integers(0, 256, (24, 48, 3), np.uint8)).save(file, **options)
+    intact, random, outcomes = file.read_bytes(), np.random.default_rng(3), []
+    assert read_panorama(file, EquiangularGrid(8)).shape == (8, 8, 3)
+    for attempt in range(40):
+        content = bytearray(intact)
+        places = random.integers(8 if attempt % 2 else 0, min(200, len(content)), 4)
+        content[places[0]] ^= 0xFF
+        content[places[1]] = 0
+        file.write_bytes(content[: len(content) // 2] if attempt % 5 == 0 else content)
+        for read in (read_panorama, read_image):
+            try:
+                outcomes.append(read(file, EquiangularGrid(8)).shape)
+            except ValueError as error:
+                outcomes.append(str(file) in str(error))
+    assert set(outcomes) <= {(8, 8, 3), True}
+    assert True in outcomes
+    assert capfd.readouterr().err == ""
+
+
+def test_what_libtiff_prints_is_part_of_the_error(tmp_path, capfd):
+    file = tmp_path / "x.tif"
+    pixels = RNG.integers(0, 256, (24, 24, 3), np.uint8)
+    Image.fromarray(pixels).save(file, compression="tiff_adobe_deflate")
+    content = bytearray(file.read_bytes())
+    content[200:230] = bytes(30)
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"x.tif: cannot be read \(decoder error -2; ZIPDecode: "):
+        read_image(file, EquiangularGrid(8))
+    assert capfd.readouterr().err == ""
+    with captured_libtiff_messages() as messages:
+        os.write(2, b"Some: Warning.\nanother thread's words\n")
+    assert messages == ["Some: Warning."]
+    assert capfd.readouterr().err == "another thread's words\n"
+
+
+def test_colours_are_converted_as_documented(tmp_path):
+    """CMYK, palettes with transparent entries, 16 bits, and the first picture of an animation."""
+    grid = EquiangularGrid(8)
+
+    def middle(name, image, **options):
+        image.save(tmp_path / name, **options)
+        return np.unique(read_image(tmp_path / name, grid)[-1], axis=0).tolist()
+
+    assert middle("cmyk.tif", Image.new("CMYK", (8, 8), (0, 255, 255, 0))) == [[255, 0, 0]]
+    palette = Image.new("P", (8, 8), 1)
+    palette.putpalette([0, 0, 0, 10, 200, 30])
+    assert middle("plain.png", palette) == [[10, 200, 30]]
+    assert middle("clear.png", palette, transparency=1) == [[0, 0, 0]]
+    assert middle("half.png", palette, transparency=bytes([255, 0])) == [[0, 0, 0]]
+    second = Image.new("P", (8, 8), 0)
+    second.putpalette([0, 0, 0, 10, 200, 30])
+    animation = {"save_all": True, "append_images": [second]}
+    assert middle("moves.gif", palette, **animation) == [[10, 200, 30]]
+    header = b"P6 8 8 65535\n"
+    (tmp_path / "deep.ppm").write_bytes(header + np.full(192, 0x80FF, ">u2").tobytes())
+    # PPM's 16 bits are scaled; PNG's and TIFF's lose their lower byte.
+    assert read_image(tmp_path / "deep.ppm", grid)[-1, 0, 0] in (128, 129)
+    Image.fromarray(np.full((8, 8), 3, np.uint16)).save(tmp_path / "grey.png")
+    with pytest.raises(ValueError, match=r"grey.png: pixels of mode 'I;16'"):
+        read_image(tmp_path / "grey.png", grid)

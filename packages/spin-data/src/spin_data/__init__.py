@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         source_bytes,
     )
     from spin_data.user_files.field_files import write_fields
-    from spin_data.user_files.image_file import read_image, read_panorama
+    from spin_data.user_files.image_file import image_size, read_image, read_panorama
     from spin_data.user_files.image_folder import images_within
 
 _MODULES = {
@@ -59,6 +59,7 @@ _MODULES = {
     "draw_samples": "sample_sheet",
     "encode_complex": "encoding",
     "evaluation_batches": "pipeline",
+    "image_size": "user_files.image_file",
     "images_within": "user_files.image_folder",
     "one_map": "sample_sheet",
     "place_source": "sources.placement",
@@ -98,6 +99,7 @@ __all__ = [
     "draw_samples",
     "encode_complex",
     "evaluation_batches",
+    "image_size",
     "images_within",
     "one_map",
     "place_source",

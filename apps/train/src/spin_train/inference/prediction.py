@@ -167,10 +167,5 @@ def model_of_weights(path: str | Path) -> TrainedModel:
 def _is_panorama(path: Path, projection: str) -> bool:
     if projection != "auto":
         return projection == "panorama"
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.width == 2 * image.height
-    except Image.DecompressionBombError:
-        return False  # reading it raises an error
+    width, height = spin_data.image_size(path)
+    return width == 2 * height
