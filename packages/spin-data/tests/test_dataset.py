@@ -148,6 +148,12 @@ IMAGE = np.zeros((4, 4, 1), np.float32)
         ),
         (source_of(IMAGE.astype(np.uint16)), "dtype uint16, expected uint8"),
         (source_of(IMAGE + np.inf), "not finite"),
+        (
+            source_of(IMAGE.astype(np.float16)),
+            "spin_0: dtype float16, expected one of float32, flo",
+        ),
+        (source_of(IMAGE.astype(">f4")), "spin_0: dtype >f4, expected one of float32"),
+        (source_of(IMAGE.astype(float) + 1e39), r"spin_0: values up to 1e\+39, beyond single prec"),
         (source_of(IMAGE, 3), r"label 3, expected one in \[0, 3\)"),
         (source_of(IMAGE, 1.0), r"label 1.0, expected an integer"),
         (source_of(IMAGE, np.zeros(2, int)), "expected an integer"),

@@ -9,7 +9,8 @@ The dtype of a field defines its values:
 - uint8, only for spin 0: **real values in [0, 1], times 255**.
 - int8 with a last axis of (real, imaginary): complex values whose components are in [-1, 1], times
   127.
-- float, only for spin 0, or complex: the values themselves.
+- float32 or float64, only for spin 0, or complex64 or complex128: the values themselves, which
+  must be finite in single precision.
 
 uint8 and int8 fields are sent to the device as bytes, which takes a quarter of the traffic of
 decoded values. There they are decoded with `decode_fields`.

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from spin_data.dataset import Batch, RandomAccessSource, Record
+from spin_data.field_values import problem_of_values
 from spin_data.sources.array import ArraySource
 from spin_data.sources.batches import read_batch
 from spin_data.sources.concatenated import ConcatenatedSource
@@ -75,8 +76,9 @@ class CheckedSource:
         form = _form_of(read, axes)
         if form != self._form:
             return f"fields of shapes and dtypes {form}, the first record has {self._form}"
-        if bad := [name for name, array in _fields_of(read).items() if not _is_finite(array)]:
-            return f"{bad[0]} has values that are not finite; clean the data first"
+        for name, array in _fields_of(read).items():
+            if problem := problem_of_values(array):
+                return f"{name} has {problem}; clean the data first"
         if self._num_classes is None:
             return ""
         return _problem_of_labels(read["label"], self._num_classes, axes)
@@ -122,10 +124,6 @@ def _form_of(read: Mapping[str, Any], axes: int = 0) -> dict[str, tuple[tuple[in
     return {
         name: (array.shape[axes:], str(array.dtype)) for name, array in _fields_of(read).items()
     }
-
-
-def _is_finite(array: np.ndarray) -> bool:
-    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
 
 
 def _problem_of_labels(labels: Any, num_classes: int, axes: int) -> str:

@@ -214,7 +214,8 @@ def _arrays(
         if splits is not None and splits.shape != batch["label"].shape:
             raise ValueError(f"split has shape {splits.shape}, label {batch['label'].shape}")
     except BAD_NPZ as error:
-        raise ValueError(f"{file}: no fields to read ({error})") from error
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{file}: no fields to read ({why})") from error
     return batch["input"], batch["label"], splits
 
 
