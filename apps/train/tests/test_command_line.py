@@ -115,6 +115,13 @@ def test_options_of_plugins_are_literals_or_text():
     assert config.dataset_options.to_dict() == {"rotated": False}
 
 
+@pytest.mark.parametrize(("word", "value"), [("no", False), ("Yes", True), ("off", False)])
+def test_options_have_the_words_of_booleans(word, value):
+    config = parsed("--config.dataset_options.grayscale", word)
+    assert config.dataset_options.grayscale is value
+    assert parsed("--config.augment_rotation", word).augment_rotation is value
+
+
 @pytest.mark.parametrize("name", spin_train.preset_names())
 def test_a_preset_is_found_by_name_and_by_path(name):
     path = Path(configs.__file__).with_name(f"{name}.py")

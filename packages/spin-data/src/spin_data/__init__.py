@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         spin_weight,
     )
     from spin_data.encoding import decode_fields, encode_complex, read_fields
+    from spin_data.option_values import check_booleans, parse_boolean, parse_option
     from spin_data.pipeline import evaluation_batches, training_iterator
     from spin_data.projection.panorama import sample_panorama
     from spin_data.projection.rotated_grid import sample_scalar, sample_vector
@@ -53,6 +54,7 @@ _MODULES = {
     "RandomAccessSource": "dataset",
     "Record": "dataset",
     "brightest_direction": "sample_sheet",
+    "check_booleans": "option_values",
     "check_dataset": "checks",
     "checked_source": "sources.checked",
     "decode_fields": "encoding",
@@ -62,6 +64,8 @@ _MODULES = {
     "image_size": "user_files.image_file",
     "images_within": "user_files.image_folder",
     "one_map": "sample_sheet",
+    "parse_boolean": "option_values",
+    "parse_option": "option_values",
     "place_source": "sources.placement",
     "place_splits": "sources.placement",
     "project_as_published": "projection.stereographic",
@@ -93,6 +97,7 @@ __all__ = [
     "RandomAccessSource",
     "Record",
     "brightest_direction",
+    "check_booleans",
     "check_dataset",
     "checked_source",
     "decode_fields",
@@ -102,6 +107,8 @@ __all__ = [
     "image_size",
     "images_within",
     "one_map",
+    "parse_boolean",
+    "parse_option",
     "place_source",
     "place_splits",
     "project_as_published",

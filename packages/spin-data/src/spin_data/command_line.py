@@ -1,7 +1,6 @@
 """The command `spin-data`: builds a dataset, lists the datasets, or draws samples."""
 
 import argparse
-import ast
 import os
 import sys
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import spin_registry
+from spin_data.option_values import parse_option
 
 _USERS_FAULT = (
     spin_registry.RegistryError,
@@ -104,9 +104,9 @@ def _option(word: str) -> tuple[str, Any]:
     if not equals or not key.isidentifier():
         raise argparse.ArgumentTypeError(f"{word!r}: expected NAME=VALUE, as in resolution=32")
     try:
-        return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return key, value
+        return key, parse_option(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _parser() -> argparse.ArgumentParser:

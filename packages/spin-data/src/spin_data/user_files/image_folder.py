@@ -13,6 +13,7 @@ import numpy as np
 
 from sphere_transforms import EquiangularGrid, random_euler_angles
 from spin_data.dataset import Dataset, Record
+from spin_data.option_values import check_booleans
 from spin_data.user_files.file_version import version_of_files
 from spin_data.user_files.image_file import (
     IMAGE_ENDINGS,
@@ -71,6 +72,7 @@ def load_panoramas(
         beside split folders, or a class that is not in `class_names`; or an argument is out of
         range.
     """
+    check_booleans(grayscale=grayscale)
     grid = EquiangularGrid(resolution)
 
     def read(file: Path, _name: str) -> np.ndarray:
@@ -111,6 +113,7 @@ def load_images(
       FileNotFoundError: the folder does not exist.
       ValueError: as for `load_panoramas`.
     """
+    check_booleans(grayscale=grayscale, rotated=rotated)
     grid = EquiangularGrid(resolution)
 
     def read(file: Path, name: str) -> np.ndarray:
