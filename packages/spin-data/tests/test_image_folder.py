@@ -444,6 +444,10 @@ def test_only_images_of_known_formats_are_opened(tmp_path, monkeypatch):
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
+    Image.new("L", (8, 4)).save(tmp_path / "good.png")
+    assert image_size(str(tmp_path / "good.png")) == (8, 4)  # paths may be text
+    for read in (read_image, read_panorama):
+        assert read(str(tmp_path / "good.png"), EquiangularGrid(8)).shape == (8, 8, 3)
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(ValueError, match=r"pipe.png: not a regular file"):
         read_image(tmp_path / "pipe.png", EquiangularGrid(8))

@@ -44,7 +44,7 @@ _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"}
 
 
 def read_image(
-    file: Path,
+    file: str | os.PathLike[str],
     grid: Grid,
     *,
     grayscale: bool = False,
@@ -71,7 +71,7 @@ def read_image(
     """
     from PIL import ImageOps
 
-    image = _open(file, grayscale, inverted)
+    image = _open(Path(file), grayscale, inverted)
     resolution = max(grid.shape)
     if (longest := max(image.size)) > resolution:
         scale = resolution / longest
@@ -82,7 +82,7 @@ def read_image(
 
 
 def read_panorama(
-    file: Path, grid: Grid, *, grayscale: bool = False, inverted: bool = False
+    file: str | os.PathLike[str], grid: Grid, *, grayscale: bool = False, inverted: bool = False
 ) -> np.ndarray:
     """Reads an equirectangular panorama and samples it with `sample_panorama`.
 
@@ -99,7 +99,7 @@ def read_panorama(
       ValueError: as for `read_image`, or the image is not about twice as wide as high.
       OSError: the file cannot be opened.
     """
-    image = _open(file, grayscale, inverted)
+    image = _open(Path(file), grayscale, inverted)
     if abs(image.width - 2 * image.height) > max(_ROUNDING, _STRETCH * image.width):
         raise ValueError(
             f"{file}: {image.width} x {image.height} pixels, but a panorama of the whole sphere is "
@@ -117,15 +117,16 @@ def is_image(file: Path) -> bool:
     return file.suffix.lower() in IMAGE_ENDINGS and file.is_file()
 
 
-def image_size(file: Path) -> tuple[int, int]:
+def image_size(file: str | os.PathLike[str]) -> tuple[int, int]:
     """Returns the width and the height of an image in pixels, without reading its pixels.
 
     Raises:
       ValueError: the file is not an image, is damaged, or has too many pixels.
       OSError: the file cannot be opened.
     """
-    with _reading(file) as image:
-        return image.size
+    with _reading(Path(file)) as image:
+        width, height = image.size
+        return width, height
 
 
 def _open(file: Path, grayscale: bool, inverted: bool) -> Any:
