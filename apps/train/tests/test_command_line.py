@@ -1,16 +1,20 @@
 """The words of the command line: what they mean, and how a wrong one is refused."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import spin_train
 from spin_train import configs
+from spin_train.cli import export
 from spin_train.cli.train import main
 from spin_train.cli.train_arguments import parse
+from spin_train.configuration import set_value
 from spin_train.errors import ConfigurationError
 
 DEFAULT_FILE = str(Path(configs.__file__).with_name("default.py"))
@@ -111,6 +115,13 @@ def test_options_of_plugins_are_literals_or_text():
     assert config.dataset_options.to_dict() == {"rotated": False}
 
 
+@pytest.mark.parametrize(("word", "value"), [("no", False), ("Yes", True), ("off", False)])
+def test_options_have_the_words_of_booleans(word, value):
+    config = parsed("--config.dataset_options.grayscale", word)
+    assert config.dataset_options.grayscale is value
+    assert parsed("--config.augment_rotation", word).augment_rotation is value
+
+
 @pytest.mark.parametrize("name", spin_train.preset_names())
 def test_a_preset_is_found_by_name_and_by_path(name):
     path = Path(configs.__file__).with_name(f"{name}.py")
@@ -138,6 +149,8 @@ def test_digits_is_the_default():
         ("--config.num_epochs 1.5", "num_epochs expects int, got '1.5'"),
         ("--config.learning_rate fast", "learning_rate expects float, got 'fast'"),
         ("--config.learning_rate nan", "must be 0 or more, got nan"),
+        ("--config.learning_rate inf", "learning_rate must be a finite number, got inf"),
+        ("--config.gradient_clip_norm inf", "gradient_clip_norm must be a finite number, got inf"),
         ("--config.learning_rate", "learning_rate expects a value of type float"),
         ("--config.model_options 3", "model_options holds options"),
         ("--config.num_train_steps 0", "num_train_steps must be -1 or at least 1, got 0"),
@@ -164,7 +177,22 @@ def test_a_workdir_is_required():
     ("text", "message"),
     [
         ("def get_config(: pass", "cannot be run: SyntaxError"),
-        ("1 / 0", "cannot be run: ZeroDivisionError"),
+        ("1 / 0", "line 1 cannot be run: ZeroDivisionError"),
+        ("\ndef get_config(: pass", "mine.py', line 2 cannot be run: SyntaxError"),
+        (
+            "def f():\n    return {}['x']\n\ndef get_config():\n    return f()",
+            "mine.py', line 2 can",
+        ),
+        ("import math\ndef get_config(): return math.sqrt('x')", "mine.py', line 2 can.*TypeError"),
+        (
+            "def get_config(): raise SystemExit('a word')",
+            "line 1 cannot be run: SystemExit: a word",
+        ),
+        (
+            "def get_config(): return {'model_options': {'x': object()}}",
+            "x cannot be of type object",
+        ),
+        ("def get_config(): return {'learning_rate': float('inf')}", "must be a finite number"),
         ("x = 1", "defines no get_config"),
         ("def get_config(): return 3", "a ConfigDict or a mapping, not int"),
         ("def get_config(): return {'sed': 1}", "did you mean 'seed'"),
@@ -186,6 +214,40 @@ def test_a_file_may_leave_keys_out(tmp_path):
     assert config.seed == 7
     assert config.model_options.width == 2
     assert config.num_epochs == 12
+
+
+def test_numpy_scalars_are_numbers():
+    config = spin_train.load_config("digits")
+    set_value(config, "seed", np.int64(7))
+    set_value(config, "learning_rate", np.float32(0.5))
+    set_value(config, "augment_rotation", np.bool_(True))
+    set_value(config, "model_options", {"widths": (np.int32(4), np.int32(6))})
+    set_value(config, "dataset_options.resolution", np.int16(16))
+    assert (config.seed, config.learning_rate, config.augment_rotation) == (7, 0.5, True)
+    assert json.loads(json.dumps(config.to_dict()))["model_options"] == {"widths": [4, 6]}
+    assert config.model_options.widths == (4, 6)
+    assert json.dumps(config.dataset_options.to_dict()) == '{"resolution": 16}'
+    with pytest.raises(ConfigurationError, match=r"seed expects int, got 7\.5"):
+        set_value(config, "seed", np.float64(7.5))
+    with pytest.raises(ConfigurationError, match=r"model_options\.x cannot be of type ndarray"):
+        set_value(config, "model_options.x", np.arange(3))
+
+
+def test_a_tilde_is_the_home(tmp_path, monkeypatch, config):
+    """As in --workdir=~/run, where no shell replaces it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert parse(["--workdir=~/run"]).workdir == tmp_path / "run"
+    assert parse(["--workdir=~nobody-of-this-name/run"]).workdir == Path("~nobody-of-this-name/run")
+    (tmp_path / "mine.py").write_text("def get_config(): return {'seed': 7}")
+    assert spin_train.load_config("~/mine.py").seed == 7
+    config.num_train_steps = 1
+    spin_train.train(config, "~/run")
+    assert "accuracy" in spin_train.evaluate("~/run")
+    words = ["--workdir=~/run", "--output=~/weights.safetensors"]
+    assert export.main(words) == 0
+    assert (tmp_path / "weights.safetensors").is_file()
+    assert not (tmp_path / "~").exists()
 
 
 def test_help_lists_presets_and_keys_with_values(capsys):

@@ -3,10 +3,14 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import spin_train
 from spin_train.cli.evaluate import main as evaluate_main
+from spin_train.errors import WorkdirError
+from spin_train.workdir.checkpoints import Checkpoints
 
 
 @pytest.fixture
@@ -64,3 +68,67 @@ def test_evaluations_and_exports_say_the_version(config, tmp_path, versions, cap
     assert json.loads(path.read_text())["dataset_version"] == "2.0.0"
     described = spin_train.export(tmp_path, tmp_path / "weights.safetensors")
     assert described["dataset_version"] == "1.0.0"
+
+
+@pytest.fixture
+def of_own_images(config, tmp_path):
+    """A run on a folder of images, with one step left to make."""
+    for name in ("a", "b"):
+        for index in range(6):
+            where = tmp_path / "data" / ("train" if index < 4 else "test") / name
+            where.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (4, 4), 40 * index).save(where / f"{index}.png")
+    config.update({"num_train_steps": 2, "checkpoint_every_steps": 1})
+    config.dataset = f"images:{tmp_path / 'data'}"
+    config.dataset_options.update({"grayscale": True, "resolution": 8})
+    spin_train.train(config, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / "2")
+    return config
+
+
+def test_a_run_does_not_go_on_with_a_changed_folder(of_own_images, tmp_path, capfd):
+    new = tmp_path / "data" / "train" / "c"
+    new.mkdir()
+    Image.new("L", (4, 4)).save(new / "0.png")
+    capfd.readouterr()
+    with pytest.raises(spin_train.UserError, match="another version of its data") as error:
+        spin_train.train(of_own_images, tmp_path / "run")
+    assert "is in version 13 images of 3 classes (a, b, c), contents " in str(error.value)
+    assert "the run used 12 images of 2 classes (a, b), contents " in str(error.value)
+    assert "restore the data that the run began with" in str(error.value)
+    assert capfd.readouterr() == ("", "")
+    shutil.rmtree(new)
+    assert "test" in spin_train.train(of_own_images, tmp_path / "run")
+
+
+def test_a_run_does_not_go_on_with_a_changed_image(of_own_images, tmp_path):
+    Image.new("L", (4, 4), 255).save(tmp_path / "data" / "train" / "a" / "0.png")
+    with pytest.raises(spin_train.UserError, match="another version of its data"):
+        spin_train.train(of_own_images, tmp_path / "run")
+    assert "accuracy" in spin_train.evaluate(tmp_path / "run")
+
+
+def test_an_unreadable_checkpoint_is_explained_by_changed_data(
+    of_own_images, tmp_path, monkeypatch
+):
+    """A model that is made for another number of classes has no room for the trained weights."""
+    Image.new("L", (4, 4), 255).save(tmp_path / "data" / "train" / "a" / "0.png")
+
+    def refuse(self, *args, **options):
+        raise WorkdirError("no checkpoint can be read")
+
+    monkeypatch.setattr(Checkpoints, "restore_latest", refuse)
+    with pytest.raises(spin_train.UserError, match=r"^trained on version 12 .*; no checkpoint can"):
+        spin_train.evaluate(tmp_path / "run")
+
+
+def test_a_run_does_not_go_on_with_changed_labels(config, tmp_path):
+    path = tmp_path / "fields.npz"
+    fields = np.random.default_rng(0).random((20, 8, 8, 1), np.float32)
+    np.savez(path, spin_0=fields, label=np.arange(20) % 2)
+    config.update({"num_train_steps": 2, "checkpoint_every_steps": 1})
+    config.dataset = f"fields:{path}"
+    spin_train.train(config, tmp_path / "run")
+    np.savez(path, spin_0=fields, label=np.arange(20) // 10)
+    with pytest.raises(spin_train.UserError, match="another version of its data"):
+        spin_train.train(config, tmp_path / "run")

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
+from spin_train.report.figures import draw_feature_maps
 from spin_train.report.line_charts import Line, line_chart
 from spin_train.report.model_sections import model_sections
 
@@ -116,3 +117,11 @@ def test_a_chart_of_nothing_and_of_one_point():
 def test_a_constant_line_is_drawn():
     text = line_chart("T", [Line("l", [(0, 0.0), (5, 0.0)])], x_label="x", y_label="y")
     assert "T" in texts(ElementTree.fromstring(text))
+
+
+def test_complex_maps_of_spin_0_are_drawn_by_their_modulus(analysis):
+    (real,) = [shown for shown in analysis.rotations.feature_maps if not shown.spin]
+    phase = np.exp(1j)
+    turned = dataclasses.replace(real, before=phase * real.before, after=-phase * real.after)
+    upright = dataclasses.replace(real, before=real.before + 0j, after=real.after + 0j)
+    assert draw_feature_maps([turned]) == draw_feature_maps([upright])

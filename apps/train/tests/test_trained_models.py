@@ -171,6 +171,36 @@ def test_images_are_labelled_as_records_are(run, weights, digits, tmp_path, caps
     assert f"bright.png: {bright['class']}  ({bright['class']} " in capsys.readouterr().out
 
 
+def test_good_images_are_predicted_beside_bad_ones(weights, tmp_path, capsys):
+    """And a folder stands for the images in it."""
+    (tmp_path / "more").mkdir()
+    for name in ("a.png", "c.png", "more/d.JPG"):
+        Image.new("L", (8, 8), 200).save(tmp_path / name)
+    (tmp_path / "b.png").write_text("no image")
+    (tmp_path / "notes.txt").write_text("not an image either")
+    names = ["a.png", "b.png", "gone.png", "c.png"]
+    words = ["--weights", str(weights), "--json"]
+    assert predict.main([*words, *(str(tmp_path / name) for name in names)]) == 2
+    captured = capsys.readouterr()
+    found = [json.loads(line)["image"] for line in captured.out.splitlines()]
+    assert found == [str(tmp_path / "a.png"), str(tmp_path / "c.png")]
+    first, second = captured.err.splitlines()
+    assert first.startswith("spin-predict: cannot read the image: ")
+    assert "b.png" in first
+    assert "gone.png" in second
+    (tmp_path / "b.png").unlink()
+    assert predict.main([*words, str(tmp_path)]) == 0
+    found = [json.loads(line)["image"] for line in capsys.readouterr().out.splitlines()]
+    assert found == [str(tmp_path / name) for name in ("a.png", "c.png", "more/d.JPG")]
+    (tmp_path / "none").mkdir()
+    assert predict.main([*words, str(tmp_path / "none")]) == 2
+    assert "none: no images in this folder" in capsys.readouterr().err
+    model = spin_train.model_of_weights(weights)
+    (tmp_path / "b.png").write_text("no image")
+    with pytest.raises(spin_train.UserError, match=r"b\.png.*; .*gone\.png"):
+        spin_train.predict(model, [tmp_path / name for name in names])
+
+
 def test_fine_tuning_begins_with_the_weights(run, weights, tmp_path):
     config = read_run(run).config
     setup = make_setup(config)

@@ -125,3 +125,15 @@ def test_num_epochs_and_num_eval_steps(config, tmp_path):
     config.update({"num_train_steps": -1, "num_epochs": 2, "num_eval_steps": 1})
     config.eval_pad_last_batch = False
     assert spin_train.train(config, tmp_path)["num_train_steps"] == 2 * (70 // 16)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+@pytest.mark.parametrize("placement", ["disk", "memory", "device"])
+def test_a_plugins_label_out_of_range_is_named(config, tmp_path, split, placement):
+    """It would make the loss NaN: in training at some step, in evaluation without an error."""
+    config.update({"dataset": f"tiny_spheres/bad_label_in_{split}", "data_placement": placement})
+    config.update({"num_train_steps": 6, "eval_every_steps": 1})
+    with pytest.raises(
+        spin_train.UserError, match=rf"split '{split}', record 5: label 4, expected one in \[0, 4\)"
+    ):
+        spin_train.train(config, tmp_path)

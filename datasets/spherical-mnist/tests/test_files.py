@@ -4,6 +4,7 @@ import gzip
 import os
 import shutil
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -34,7 +35,9 @@ HEADER = bytes([0, 0, 8, 1, 0, 0, 0, 5])
         ("a", b"\0\0\x08\x03" + bytes(12), "begins with 00000803, expected 00000801.*1 dimensions"),
         ("a", HEADER[:6], "6 bytes, expected a whole header"),
         ("a", HEADER + b"1234", r"12 bytes, expected 13 for shape \(5,\)"),
-        ("a", HEADER + b"123456", r"14 bytes, expected 13 for shape \(5,\)"),
+        ("a", HEADER + b"123456", r"more bytes, expected 13 for shape \(5,\)"),
+        ("a", HEADER[:4] + b"\xff" * 4 + b"1", r"has 9 bytes, too few for shape \(4294967295,\)"),
+        ("a.gz", gzip.compress(HEADER[:4] + b"\xff" * 4 + b"1"), "too few for shape"),
         ("a", HEADER + b"12345", "md5 is [0-9a-f]{32}, expected 0123"),
         ("a.gz", HEADER + b"12345", "no intact gzip file"),
         ("a.gz", gzip.compress(HEADER + b"12345")[:-9], "no intact gzip file"),
@@ -122,3 +125,18 @@ def test_the_real_files(tmp_path):
     }
     assert parts["train"][1][:5].tolist() == [5, 0, 4, 1, 9]
     assert parts["test"][1][:5].tolist() == [7, 2, 1, 0, 4]
+
+
+def test_a_gzip_bomb_is_not_decompressed(tmp_path):
+    """200 megabytes of zeros, in a file of one: no more is read than the header promises."""
+    path = tmp_path / "bomb.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(HEADER)
+        for _ in range(200):
+            file.write(bytes(1_000_000))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"more bytes, expected 13 for shape \(5,\)"):
+        read_idx(path, ndim=1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000

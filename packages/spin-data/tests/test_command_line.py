@@ -11,6 +11,7 @@ from PIL import Image
 from sphere_transforms import EquiangularGrid
 from spin_data import ArraySource, Dataset, draw_samples, write_fields
 from spin_data.command_line import main
+from spin_data.digits import load as make_digits
 from spin_registry import ClassSpec, FieldSpec
 
 
@@ -110,3 +111,23 @@ def test_options_may_stand_on_both_sides_of_flags(tmp_path, capsys):
         with pytest.raises(SystemExit):
             main(wrong)
         assert "unrecognized arguments" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["false", "no", "False"])
+def test_false_means_false(word, tmp_path, monkeypatch):
+    """As a string, it would have drawn rotated digits."""
+    seen = []
+    monkeypatch.setattr(
+        "spin_data.digits.load", lambda **options: seen.append(options) or make_digits(**options)
+    )
+    output = str(tmp_path / "s.png")
+    words = ["show", "digits/canonical", f"rotated={word}", "resolution=8", "--output", output]
+    assert main([*words, "--count", "1"]) == 0
+    assert seen == [{"rotated": False, "resolution": 8}]
+
+
+def test_an_option_of_another_type_is_one_line(capsys):
+    for option in ("rotated=maybe", "rotations_per_digit=abc"):
+        assert main(["build", "digits/rotated", option]) == 2
+        assert "expected" in (error := capsys.readouterr().err)
+        assert len(error.splitlines()) == 1

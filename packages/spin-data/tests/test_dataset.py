@@ -7,7 +7,17 @@ import pytest
 
 import spin_data
 from sphere_transforms import EquiangularGrid
-from spin_data import ArraySource, ConcatenatedSource, Dataset, check_dataset, read_batch
+from spin_data import (
+    ArraySource,
+    CheckedSource,
+    ConcatenatedSource,
+    Dataset,
+    InMemorySource,
+    check_dataset,
+    checked_source,
+    place_source,
+    read_batch,
+)
 from spin_registry import ClassSpec, FieldSpec
 
 GRID = EquiangularGrid(4)
@@ -138,6 +148,12 @@ IMAGE = np.zeros((4, 4, 1), np.float32)
         ),
         (source_of(IMAGE.astype(np.uint16)), "dtype uint16, expected uint8"),
         (source_of(IMAGE + np.inf), "not finite"),
+        (
+            source_of(IMAGE.astype(np.float16)),
+            "spin_0: dtype float16, expected one of float32, flo",
+        ),
+        (source_of(IMAGE.astype(">f4")), "spin_0: dtype >f4, expected one of float32"),
+        (source_of(IMAGE.astype(float) + 1e39), r"spin_0: values up to 1e\+39, beyond single prec"),
         (source_of(IMAGE, 3), r"label 3, expected one in \[0, 3\)"),
         (source_of(IMAGE, 1.0), r"label 1.0, expected an integer"),
         (source_of(IMAGE, np.zeros(2, int)), "expected an integer"),
@@ -172,3 +188,65 @@ def test_names_of_spins():
     for name in ("spin", "spin_x", "weight_0"):
         with pytest.raises(ValueError, match=name):
             spin_data.spin_weight(name)
+
+
+def records_with(labels, **changes):
+    """Records of small floats, one for each label."""
+    records = [{"input": {"spin_0": IMAGE}, "label": label} for label in labels]
+    return [changes.get(f"record_{index}", record) for index, record in enumerate(records)]
+
+
+class Batched(Slow):
+    """A source that reads batches itself, and does not look at their labels."""
+
+    def read_batch(self, indices):
+        labels = np.array([self.source[index]["label"] for index in indices])
+        return {"input": {"spin_0": np.stack([IMAGE] * len(indices))}, "label": labels}
+
+
+@pytest.mark.parametrize("wrap", [Slow, ByLists, Batched])
+@pytest.mark.parametrize("label", [0.25, 1.0, True, None, "1"])
+def test_labels_that_are_no_integers_are_not_truncated(wrap, label):
+    source = wrap(records_with([label, label]))
+    with pytest.raises(ValueError, match="expected integers"):
+        read_batch(source, np.arange(2))
+    with pytest.raises(ValueError, match=r"split 'train', record 0: label .*expected an integer"):
+        read_batch(CheckedSource(Slow(source.source), ClassSpec(3), "split 'train'"), np.arange(2))
+
+
+ODD = {"input": {"spin_0": IMAGE.astype(np.uint8)}, "label": 0}
+NOT_FINITE = {"input": {"spin_0": IMAGE + np.nan}, "label": 0}
+
+
+@pytest.mark.parametrize("wrap", [Slow, lambda source: InMemorySource(Slow(source), "mine")])
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        (records_with([0, 1, 3, 1, 0]), r"record 2: label 3, expected one in \[0, 3\)"),
+        (records_with([0, 1, -1, 1, 0]), r"record 2: label -1, expected one in \[0, 3\)"),
+        (records_with([0, 1, 0.5, 1, 0]), "record 2: label 0.5, expected an integer"),
+        (records_with([0] * 5, record_2=ODD), "record 2: .*'uint8'.* the first .*'float32'"),
+        (records_with([0] * 5, record_2=NOT_FINITE), "record 2: spin_0 has values that are not"),
+    ],
+)
+def test_a_checked_source_names_the_record(wrap, records, message):
+    source = checked_source(wrap(records), ClassSpec(3), "split 'train'")
+    good = np.array([0, 1, 4])
+    assert CheckedSource(records, ClassSpec(3), "").read_batch(good)["label"].shape == (3,)
+    for place in (source, place_source(source, "memory"), place_source(source, "disk")):
+        with pytest.raises(ValueError, match=f"split 'train', {message}"):
+            read_batch(place, np.arange(5))
+    with pytest.raises(ValueError, match=message):
+        source[2]
+
+
+def test_labels_in_memory_are_checked_at_once():
+    arrays = ArraySource({"spin_0": np.zeros((3, 4, 4, 1))}, np.array([0, 1, 3]))
+    assert checked_source(arrays, ClassSpec(4), "split 'test'") is arrays
+    joined = ConcatenatedSource(make_source(), arrays)
+    with pytest.raises(ValueError, match=r"split 'test': label 3, expected one in \[0, 3\)"):
+        checked_source(joined, ClassSpec(3), "split 'test'")
+    dense = ArraySource({"spin_0": np.zeros((3, 4, 4, 1))}, {"spin_0": np.zeros((3, 4, 4, 1))})
+    assert checked_source(dense, FieldSpec(GRID), "split 'test'") is dense
+    slow = checked_source(Slow(dense), FieldSpec(GRID), "split 'test'")
+    assert read_batch(slow, np.arange(2))["label"]["spin_0"].shape == (2, 4, 4, 1)

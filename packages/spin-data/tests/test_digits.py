@@ -80,5 +80,5 @@ def test_is_registered():
 
 
 def test_refuses_no_rotations():
-    with pytest.raises(ValueError, match="rotations_per_digit is 0, expected 1 or more"):
+    with pytest.raises(ValueError, match="rotations_per_digit is 0, expected an integer of 1"):
         digits.load(rotated=True, rotations_per_digit=0)

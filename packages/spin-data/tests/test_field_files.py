@@ -1,6 +1,7 @@
 """A person's own fields: written, read, divided for good, refused by file and record."""
 
 import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -210,6 +211,22 @@ def test_labels_beyond_num_classes_are_named(tmp_path):
         source[7]
 
 
+@pytest.mark.parametrize("ending", [".npz", ".array_record"])
+def test_a_label_that_is_no_class_number_is_refused(tmp_path, ending):
+    """An identifier of a sample, say. It would make a model of three million classes."""
+    records = records_of(30)
+    name = f"fields:{tmp_path}/f{ending}"
+    records[7]["label"] = 3_000_000
+    write_fields(tmp_path / f"f{ending}", records)
+    refused(name, "largest label is 3000000, but there are only 5 different labels; number the")
+    dataset = sr.get_dataset(name).load(num_classes=3_000_001)
+    assert dataset.output.num_classes == 3_000_001
+    # Some classes may have no example here: 1,000 classes, of which 5 occur.
+    records[7]["label"] = 999
+    write_fields(tmp_path / f"f{ending}", records)
+    assert sr.get_dataset(name).load().output.num_classes == 1000
+
+
 def test_records_must_be_alike(tmp_path):
     records = records_of(12)
     records[5]["input"]["spin_0"] = np.zeros((8, 8, 3), np.float32)
@@ -246,3 +263,111 @@ def test_an_npz_that_is_one_array_and_splits_that_are_bytes(tmp_path):
     )
     found = sr.get_dataset(f"fields:{tmp_path}/g.npz").load().splits
     assert {split: len(source) for split, source in found.items()} == {"train": 2, "test": 1}
+
+
+def test_split_files_and_splits_have_their_usual_names(tmp_path):
+    records = records_of(9)
+    write_fields(tmp_path / "Training.npz", records[:4])
+    write_fields(tmp_path / "val.npz", records[4:6])
+    write_fields(tmp_path / "testing.array_record", records[6:])
+    load = sr.get_dataset(f"fields:{tmp_path}").load
+    sizes = {"train": 4, "validation": 2, "test": 3}
+    assert {split: len(source) for split, source in load().splits.items()} == sizes
+    write_fields(tmp_path / "valid.npz", records[4:6])
+    with pytest.raises(ValueError, match=r"two files for one split: .*val.npz, valid.npz"):
+        load()
+    (tmp_path / "valid.npz").rename(tmp_path / "extra.npz")
+    with pytest.raises(ValueError, match=r"extra.npz in a folder with one file for each split"):
+        load()
+    (tmp_path / "extra.npz").unlink()
+    names = np.array(["train"] * 4 + ["val"] * 2 + ["eval"] * 3)
+    fields = np.zeros((9, 8, 8, 1), np.float32)
+    np.savez(tmp_path / "one.npz", spin_0=fields, label=np.arange(9) % 2, split=names)
+    found = sr.get_dataset(f"fields:{tmp_path}/one.npz").load().splits
+    assert {split: len(source) for split, source in found.items()} == sizes
+
+
+def fields_of(dtype, scale=1.0, spin=0):
+    rng = np.random.default_rng(0)
+    return {f"spin_{spin}": (scale * rng.random((6, 8, 8, 1))).astype(dtype)}
+
+
+@pytest.mark.parametrize("ending", [".npz", ".array_record"])
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [("f2", "f4"), (">f4", "f4"), (">f8", "f8"), (">c8", "c8"), ("c16", "c16"), ("f8", "f8")],
+)
+def test_safe_dtypes_are_converted(tmp_path, ending, dtype, expected):
+    fields = fields_of(dtype)
+    records = [
+        {"input": {"spin_0": array}, "label": i % 2} for i, array in enumerate(fields["spin_0"])
+    ]
+    if ending == ".npz":
+        np.savez(tmp_path / "f.npz", label=np.arange(6) % 2, **fields)
+    else:
+        write_raw(tmp_path / "f.array_record", records)
+    dataset = sr.get_dataset(f"fields:{tmp_path}/f{ending}").load(validation=0, test=0)
+    check_dataset(dataset)
+    found = read_batch(dataset.splits["train"], np.arange(6))["input"]["spin_0"]
+    assert found.dtype == np.dtype(expected)
+    assert found.dtype.isnative
+    np.testing.assert_array_equal(found, fields["spin_0"])
+
+
+@pytest.mark.parametrize("ending", [".npz", ".array_record"])
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            fields_of("longdouble"),
+            "spin_0 has dtype float128, expected one of float32, float64, com",
+        ),
+        (fields_of("clongdouble"), "spin_0 has dtype complex256, expected one of"),
+        (fields_of("f8", 1e300), r"values up to 9.97e\+299, beyond single precision \(3.4e\+38\)"),
+        (fields_of("c16", 1e300j, 1), r"spin_1 .*has values up to 9.97e\+299, beyond single prec"),
+    ],
+)
+def test_what_single_precision_does_not_hold_is_refused(tmp_path, ending, fields, message):
+    if ending == ".npz":
+        np.savez(tmp_path / "f.npz", label=np.arange(6) % 2, **fields)
+    else:
+        ((name, arrays),) = fields.items()
+        write_raw(tmp_path / "f.array_record", [{"input": {name: a}, "label": 0} for a in arrays])
+    refused(f"fields:{tmp_path}/f{ending}", f"(?s)f{ending}: .*{message}", validation=0, test=0)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_damaged_members_of_an_archive_are_named(tmp_path, compression):
+    """Each compressor has exceptions of its own, and headers may ask for impossible arrays."""
+    path, member = tmp_path / "f.npz", io.BytesIO()
+    np.save(member, fields_of("f4")["spin_0"])
+    random, outcomes = np.random.default_rng(0), []
+    for attempt in range(60):
+        content = bytearray(member.getvalue())
+        if attempt >= 40:
+            content[random.integers(8, 128)] ^= 1 << int(random.integers(8))
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            archive.writestr("spin_0.npy", bytes(content))
+            labels = io.BytesIO()
+            np.save(labels, np.arange(6) % 2)
+            archive.writestr("label.npy", labels.getvalue())
+        if attempt < 40:
+            damaged = bytearray(path.read_bytes())
+            for place in random.integers(40, len(damaged), 3):
+                damaged[place] ^= 0xFF
+            path.write_bytes(damaged)
+        try:
+            outcomes.append(len(sr.get_dataset(f"fields:{path}").load(validation=0, test=0).splits))
+        except ValueError as error:
+            outcomes.append(f"{path}: " in str(error))
+    assert set(outcomes) <= {1}  # read, or refused by name
+    assert sum(outcome is True for outcome in outcomes) > 40
+
+
+def test_headers_that_ask_for_too_much_are_named(tmp_path):
+    member = io.BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": (10**9, 8, 8, 10**6)}
+    np.lib.format.write_array_header_1_0(member, header)
+    with zipfile.ZipFile(tmp_path / "f.npz", "w") as archive:
+        archive.writestr("spin_0.npy", member.getvalue())
+    refused(f"fields:{tmp_path}/f.npz", "f.npz: no fields to read .*allocate")

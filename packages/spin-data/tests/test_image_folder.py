@@ -1,5 +1,6 @@
 """A person's own images and panoramas: read right, divided for good, refused by name."""
 
+import functools
 import os
 
 import numpy as np
@@ -10,11 +11,16 @@ import spin_registry as sr
 from sphere_transforms import EquiangularGrid
 from spin_data import (
     check_dataset,
+    image_size,
+    place_source,
     project_images,
     read_batch,
+    read_image,
+    read_panorama,
     sample_panorama,
     training_iterator,
 )
+from spin_data.user_files.libtiff_messages import captured_libtiff_messages
 from spin_data.user_files.split_by_hash import split_of
 
 RNG = np.random.default_rng(0)
@@ -259,7 +265,7 @@ def test_split_folders_may_be_capitalised_and_need_train(tmp_path):
                 )
     splits = sr.get_dataset(f"images:{tmp_path / 'capital'}").load(resolution=8).splits
     assert {split: len(source) for split, source in splits.items()} == {"train": 8, "test": 6}
-    refused(f"images:{tmp_path / 'no train'}", "test, val are splits, but none is train")
+    refused(f"images:{tmp_path / 'no train'}", "validation, test are splits, but none")
     # A class may be called test, where other folders are no splits and images lie in it.
     dataset = sr.get_dataset(f"images:{tmp_path / 'classes'}").load(validation=0, test=0)
     assert dataset.class_names == ("test", "y")
@@ -280,6 +286,9 @@ def test_transparent_pixels_are_black(tmp_path):
     for name in ("a", "b"):
         save(tmp_path / name / "0.png", pixels)
     for kind in ("images", "panoramas"):
+        if kind == "panoramas":
+            for name in ("a", "b"):
+                save(tmp_path / name / "0.png", np.repeat(pixels, 2, axis=1))
         dataset = sr.get_dataset(f"{kind}:{tmp_path}").load(resolution=8, validation=0, test=0)
         assert dataset.splits["train"][0]["input"]["spin_0"].max() == 0
 
@@ -328,16 +337,17 @@ def test_odd_images_are_read_or_named(tmp_path, kind, monkeypatch):
         (tmp_path / name).mkdir()
         Image.new("1", (9, 5), 1).save(tmp_path / name / "bit.png")
         Image.new("P", (40, 20)).save(tmp_path / name / "palette \u00e9.gif")
-        Image.new("CMYK", (30, 30)).save(tmp_path / name / "c.tif")
+        Image.new("CMYK", (60, 30)).save(tmp_path / name / "c.tif")
         Image.new("RGB", (1, 1), (255, 0, 0)).save(tmp_path / name / "one.png")
-        Image.new("RGB", (2, 900), (9, 100, 3)).save(tmp_path / name / "tall.png")
-        Image.new("L", (3, 3)).save(os.fsencode(tmp_path / name) + b"/\xff.png")
+        size = (2, 900) if kind == "images" else (1800, 900)
+        Image.new("RGB", size, (9, 100, 3)).save(tmp_path / name / "large.png")
+        Image.new("L", (3, 2)).save(os.fsencode(tmp_path / name) + b"/\xff.png")
     load = sr.get_dataset(f"{kind}:{tmp_path}").load
     source = load(resolution=16, validation=0, test=0, seed=3).splits["train"]
     assert len(source) == 12
     assert all(source[i]["input"]["spin_0"].shape == (16, 16, 3) for i in range(12))
     Image.new("LAB", (8, 8)).save(tmp_path / "a" / "lab.tif")
-    Image.new("RGB", (50, 50)).save(tmp_path / "a" / "large.png")
+    Image.new("RGB", (100, 50)).save(tmp_path / "a" / "large.png")
     source = load(resolution=16, validation=0, test=0).splits["train"]
     by_name = {file.name: i for i, (file, label) in enumerate(source.files) if label == 0}
     with pytest.raises(ValueError, match=r"a/lab.tif: pixels of mode 'LAB'"):
@@ -353,3 +363,163 @@ def test_odd_images_are_read_or_named(tmp_path, kind, monkeypatch):
 def test_options_of_another_type_are_refused(pictures, options):
     (name,) = options
     refused(f"images:{pictures}", f"{name} is .*, expected", **options)
+
+
+def test_a_class_does_not_vanish_for_its_files_endings(tmp_path):
+    for index in range(4):
+        save(tmp_path / "cat" / f"{index}.png", np.zeros((4, 4), np.uint8))
+        save(tmp_path / "dog" / f"{index}.jpg", np.zeros((4, 4), np.uint8))
+        (tmp_path / "dog" / f"{index}.jpg").rename(tmp_path / "dog" / f"{index}.JFIF")
+    entry = sr.get_dataset(f"images:{tmp_path}")
+    load = functools.partial(entry.load, resolution=8, validation=0, test=0)
+    dataset = load()
+    assert len(dataset.splits["train"]) == 8
+    assert dataset.splits["train"][5]["input"]["spin_0"].shape == (8, 8, 3)
+    for index in range(3):
+        (tmp_path / "owl").mkdir(exist_ok=True)
+        (tmp_path / "owl" / f"{index}.webm").write_text("a film")
+    with pytest.raises(ValueError, match=r"0.webm: images must end in .*, but 3 files of .*owl do"):
+        load()
+    save(tmp_path / "owl" / "0.png", np.zeros((4, 4), np.uint8))
+    (tmp_path / "owl" / "1.HEIC").write_text("another kind of picture")
+    with pytest.raises(ValueError, match=r"1.HEIC: images must end in .* but 1 files of .*owl do"):
+        load()
+    (tmp_path / "owl" / "1.HEIC").unlink()
+    (tmp_path / "fox").mkdir()
+    with pytest.raises(ValueError, match="no image in fox; add images, or remove the folder"):
+        load()
+
+
+@pytest.mark.parametrize("size", [(96, 16), (32, 32), (64, 29), (16, 32)])
+def test_a_stretched_panorama_is_refused(tmp_path, size):
+    grid = EquiangularGrid(8)
+    for width, height in ((64, 32), (81, 40), (720, 361), (5, 2), (65, 32)):
+        Image.new("L", (width, height)).save(tmp_path / "good.png")
+        assert read_panorama(tmp_path / "good.png", grid).shape == (8, 8, 3)
+    Image.new("L", size).save(tmp_path / "bad.png")
+    with pytest.raises(
+        ValueError, match=f"bad.png: {size[0]} x {size[1]} pixels, but a panorama .* twice as wide"
+    ):
+        read_panorama(tmp_path / "bad.png", grid)
+
+
+def test_all_bad_images_are_named_at_once(pictures):
+    for name in ("cat/00.png", "cat/57.png", "owl/59.png"):
+        (pictures / name).write_text("no image")
+    source = sr.get_dataset(f"images:{pictures}").load(validation=0, test=0).splits["train"]
+    with pytest.raises(ValueError, match="3 records cannot be read: ") as error:
+        read_batch(place_source(source, "memory"), np.arange(4))
+    for name in ("cat/00.png", "cat/57.png", "owl/59.png"):
+        assert f"{name}: cannot be read" in str(error.value)
+    for index in range(40):
+        (pictures / "dog" / f"x{index}.png").write_text("no image")
+    source = sr.get_dataset(f"images:{pictures}").load(validation=0, test=0).splits["train"]
+    with pytest.raises(ValueError, match=r"43 records cannot be read: .*; and 23 more$"):
+        read_batch(place_source(source, "memory"), np.arange(4))
+
+
+def test_a_home_that_is_nobodys_is_a_folder_that_does_not_exist():
+    refused("images:~nobody-of-this-name/x", "no such folder", FileNotFoundError)
+
+
+def test_only_images_of_known_formats_are_opened(tmp_path, monkeypatch):
+    """Whatever their names are: PostScript would start Ghostscript."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "gs").write_text(f"#!/bin/sh\n: > {tmp_path}/started\n")
+    (tmp_path / "gs").chmod(0o755)
+    contents = {
+        "ps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n",
+        "emf": b"\x01\0\0\0" + b"\0" * 36 + b" EMF" + b"\0" * 80,
+        "dds": b"DDS |\0\0\0" + b"\0" * 120,
+        "empty": b"",
+    }
+    for name, content in contents.items():
+        (tmp_path / f"{name}.png").write_bytes(content)
+        for read in (read_image, read_panorama):
+            with pytest.raises(ValueError, match=rf"{name}.png: cannot be read \(not an image of"):
+                read(tmp_path / f"{name}.png", EquiangularGrid(8))
+        with pytest.raises(ValueError, match=rf"{name}.png: cannot be read"):
+            image_size(tmp_path / f"{name}.png")
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    Image.new("L", (8, 4)).save(tmp_path / "good.png")
+    assert image_size(str(tmp_path / "good.png")) == (8, 4)  # paths may be text
+    for read in (read_image, read_panorama):
+        assert read(str(tmp_path / "good.png"), EquiangularGrid(8)).shape == (8, 8, 3)
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ValueError, match=r"pipe.png: not a regular file"):
+        read_image(tmp_path / "pipe.png", EquiangularGrid(8))
+    with pytest.raises(ValueError, match=r"pipe.png: not a regular file"):
+        image_size(tmp_path / "pipe.png")
+    with pytest.raises(FileNotFoundError, match=r"gone\.png"):
+        image_size(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "gif", "bmp", "ppm", "webp", "lzw", "jpeg"])
+def test_damaged_images_are_read_or_named(tmp_path, kind, capfd):
+    """Seeded damage of every format that is read; libtiff prints nothing."""
+    file = tmp_path / (f"x.{kind}" if kind not in ("lzw", "jpeg") else "x.tif")
+    compression = {"lzw": "tiff_lzw", "jpeg": "jpeg"}.get(kind)
+    options = {"compression": compression} if compression else {}
+    Image.fromarray(RNG.integers(0, 256, (24, 48, 3), np.uint8)).save(file, **options)
+    intact, random, outcomes = file.read_bytes(), np.random.default_rng(3), []
+    assert read_panorama(file, EquiangularGrid(8)).shape == (8, 8, 3)
+    for attempt in range(40):
+        content = bytearray(intact)
+        places = random.integers(8 if attempt % 2 else 0, min(200, len(content)), 4)
+        content[places[0]] ^= 0xFF
+        content[places[1]] = 0
+        file.write_bytes(content[: len(content) // 2] if attempt % 5 == 0 else content)
+        for read in (read_panorama, read_image):
+            try:
+                outcomes.append(read(file, EquiangularGrid(8)).shape)
+            except ValueError as error:
+                outcomes.append(str(file) in str(error))
+    assert set(outcomes) <= {(8, 8, 3), True}
+    assert True in outcomes
+    assert capfd.readouterr().err == ""
+
+
+def test_what_libtiff_prints_is_part_of_the_error(tmp_path, capfd):
+    file = tmp_path / "x.tif"
+    pixels = RNG.integers(0, 256, (24, 24, 3), np.uint8)
+    Image.fromarray(pixels).save(file, compression="tiff_adobe_deflate")
+    content = bytearray(file.read_bytes())
+    content[200:230] = bytes(30)
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"x.tif: cannot be read \(decoder error -2; ZIPDecode: "):
+        read_image(file, EquiangularGrid(8))
+    assert capfd.readouterr().err == ""
+    with captured_libtiff_messages() as messages:
+        os.write(2, b"Some: Warning.\nanother thread's words\n")
+    assert messages == ["Some: Warning."]
+    assert capfd.readouterr().err == "another thread's words\n"
+
+
+def test_colours_are_converted_as_documented(tmp_path):
+    """CMYK, palettes with transparent entries, 16 bits, and the first picture of an animation."""
+    grid = EquiangularGrid(8)
+
+    def middle(name, image, **options):
+        image.save(tmp_path / name, **options)
+        return np.unique(read_image(tmp_path / name, grid)[-1], axis=0).tolist()
+
+    assert middle("cmyk.tif", Image.new("CMYK", (8, 8), (0, 255, 255, 0))) == [[255, 0, 0]]
+    palette = Image.new("P", (8, 8), 1)
+    palette.putpalette([0, 0, 0, 10, 200, 30])
+    assert middle("plain.png", palette) == [[10, 200, 30]]
+    assert middle("clear.png", palette, transparency=1) == [[0, 0, 0]]
+    assert middle("half.png", palette, transparency=bytes([255, 0])) == [[0, 0, 0]]
+    second = Image.new("P", (8, 8), 0)
+    second.putpalette([0, 0, 0, 10, 200, 30])
+    animation = {"save_all": True, "append_images": [second]}
+    assert middle("moves.gif", palette, **animation) == [[10, 200, 30]]
+    header = b"P6 8 8 65535\n"
+    (tmp_path / "deep.ppm").write_bytes(header + np.full(192, 0x80FF, ">u2").tobytes())
+    # PPM's 16 bits are scaled; PNG's and TIFF's lose their lower byte.
+    assert read_image(tmp_path / "deep.ppm", grid)[-1, 0, 0] in (128, 129)
+    Image.fromarray(np.full((8, 8), 3, np.uint16)).save(tmp_path / "grey.png")
+    with pytest.raises(ValueError, match=r"grey.png: pixels of mode 'I;16'"):
+        read_image(tmp_path / "grey.png", grid)

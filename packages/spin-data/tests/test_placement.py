@@ -96,7 +96,7 @@ def test_memory_is_filled_when_the_first_batch_is_asked_for():
 def test_records_that_differ_from_the_first_are_refused():
     records = records_of(20)
     records[13]["input"]["spin_0"] = np.zeros((4, 4, 2), np.float32)
-    with pytest.raises(ValueError, match="all input arrays must have the same shape"):
+    with pytest.raises(ValueError, match="records of different shapes or dtypes"):
         InMemorySource(records, "a test").arrays()
     records = records_of(1100)
     for record in records[1000:]:

@@ -182,6 +182,18 @@ def test_dataset_entry_loads(site):
     )
 
 
+def test_a_dataset_entry_knows_the_options_of_its_loader(site):
+    site.write("data.py", "def load(a, /, size, *others, color='', **rest): ...")
+    entry = sr.DatasetEntry("my_data", "data:load")
+    assert entry.has_option("size")
+    assert entry.has_option("color")
+    # These a loader is not known to use.
+    assert not any(map(entry.has_option, ("a", "others", "rest", "else")))
+    assert not sr.DatasetEntry("d", "builtins:max").has_option("size")
+    with pytest.raises(sr.EntryImportError, match="cannot import 'no_data'"):
+        sr.DatasetEntry("d", "no_data:load").has_option("size")
+
+
 @pytest.mark.parametrize("kind", [sr.ModelEntry, sr.DatasetEntry])
 @pytest.mark.parametrize(
     "target", ["", "module", "module:", ":attr", "a:b:c", "a.b", "a-b:c", "a..b:c", "a:b.", 3, None]

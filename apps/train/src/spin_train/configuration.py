@@ -1,18 +1,22 @@
 """Loads configurations from presets and files, fills in the defaults, and checks the values."""
 
+import contextlib
 import importlib
+import math
 import pkgutil
 import runpy
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import ml_collections
+import numpy as np
 
 from spin_train import configs
 from spin_train.configs import default
 from spin_train.configuration_keys import KEYS, OPEN_KEYS, Key
-from spin_train.errors import ConfigurationError, nearest
+from spin_train.errors import ConfigurationError, UserError, nearest
 
 
 def preset_names() -> tuple[str, ...]:
@@ -36,22 +40,19 @@ def load_config(name_or_path: str | Path) -> ml_collections.ConfigDict:
     name = str(name_or_path)
     if name in preset_names():
         return complete_config(importlib.import_module(f"spin_train.configs.{name}").get_config())
-    path = Path(name_or_path)
+    path = Path(name_or_path).expanduser()
     if not path.is_file():
         raise ConfigurationError(
             f"configuration {name!r} is neither a preset ({', '.join(preset_names())}) nor a "
             f"Python file{nearest(name, preset_names())}"
         )
-    try:
+    with _users_code(path):
         namespace = runpy.run_path(str(path))
-    except Exception as error:
-        # The user wrote the file, so every exception in it is the user's error.
-        raise ConfigurationError(
-            f"configuration {name!r} cannot be run: {type(error).__name__}: {error}"
-        ) from error
     if not callable(namespace.get("get_config")):
         raise ConfigurationError(f"configuration {name!r} defines no get_config()")
-    return complete_config(namespace["get_config"]())
+    with _users_code(path):
+        config = namespace["get_config"]()
+    return complete_config(config)
 
 
 def complete_config(
@@ -91,11 +92,12 @@ def set_value(config: ml_collections.ConfigDict, key: str, value: Any) -> None:
         raise ConfigurationError(f"{key}: an option's name cannot contain a dot; set {outer}.NAME")
     if inner:
         with config[outer].ignore_type():
-            config[outer][inner] = value
+            config[outer][inner] = _option(key, value)
     elif outer in OPEN_KEYS:
         if not isinstance(value, ml_collections.ConfigDict | Mapping):
             raise ConfigurationError(f"{key} expects options by name, got {value!r}")
-        config[outer] = ml_collections.ConfigDict(dict(value))
+        options = {name: _option(f"{key}.{name}", option) for name, option in value.items()}
+        config[outer] = ml_collections.ConfigDict(options)
     else:
         config[outer] = _checked(key, value, type(config[outer]))
 
@@ -129,7 +131,57 @@ def as_plain_dict(config: ml_collections.ConfigDict) -> dict[str, Any]:
     return config.to_dict()
 
 
+@contextlib.contextmanager
+def _users_code(path: Path) -> Iterator[None]:
+    """Converts exceptions of a configuration's file to an error that names the file's line.
+
+    The user wrote the file, so every exception in it is the user's error.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        if isinstance(error, SyntaxError) and error.filename == str(path):
+            line = error.lineno
+        else:
+            frames = traceback.extract_tb(error.__traceback__)
+            line = next((f.lineno for f in reversed(frames) if f.filename == str(path)), None)
+        where = f"{str(path)!r}" + (f", line {line}" if line else "")
+        why = " ".join(str(error).split())
+        raise ConfigurationError(
+            f"configuration {where} cannot be run: {type(error).__name__}: {why}"
+        ) from error
+
+
+def _option(key: str, value: Any) -> Any:
+    """Returns an option of a plugin; NumPy scalars in it become Python's.
+
+    Raises:
+      ConfigurationError: if JSON, as which a run records its options, cannot represent the value.
+    """
+    if isinstance(value, ml_collections.ConfigDict):
+        value = value.to_dict()
+    if isinstance(value, Mapping):
+        return {name: _option(f"{key}.{name}", option) for name, option in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_option(key, option) for option in value)
+    value = _plain(value)
+    if value is not None and not isinstance(value, bool | int | float | str):
+        raise ConfigurationError(
+            f"{key} cannot be of type {type(value).__name__}: give a number, a string, a boolean, "
+            "None, or a list, tuple or dict of these"
+        )
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Returns a NumPy scalar as a Python scalar, and any other value unchanged."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _checked(key: str, value: Any, expected: type) -> Any:
+    value = _plain(value)
     if expected is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
@@ -171,3 +223,5 @@ def _check_range(key: Key, value: Any) -> None:
         allowed = f"{key.least} or more" if key.least == 0 else f"at least {key.least}"
         alternative = "-1 or " if key.or_minus_one else ""
         raise ConfigurationError(f"{key.name} must be {alternative}{allowed}, got {value}")
+    if not math.isfinite(value):
+        raise ConfigurationError(f"{key.name} must be a finite number, got {value}")

@@ -41,7 +41,8 @@ KEYS = (
     Key(
         "combine_train_val_and_eval_on_test",
         False,
-        "False: train on 'train', evaluate on 'validation'; True: train on both, test at the end",
+        "False: train on 'train', evaluate on 'validation' (without it: on 'test' at the end); "
+        "True: train on both, test at the end",
     ),
     Key("initial_weights", "", "for fine-tuning: a file of weights written by spin-export"),
     Key("seed", 42, "seed of the initial parameters and the data order", least=0),

@@ -10,10 +10,10 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import ml_collections
 
+from spin_train.cli.arguments import user_path
 from spin_train.cli.train import fail
 from spin_train.configuration import load_config
 from spin_train.errors import UserError
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m spin_train.demo", description=__doc__)
-    parser.add_argument("--workdir", type=Path, required=True, help="the folder for the runs")
+    parser.add_argument("--workdir", type=user_path, required=True, help="the folder for the runs")
     parser.add_argument("--steps", type=int, help="training steps (default: the preset's)")
     parser.add_argument(
         "--skip-canonical", action="store_true", help="skip the training on upright digits"

@@ -12,6 +12,8 @@ _KINDS = (
     "not_downloaded",
     "nan",
     "own_grid",
+    "bad_label_in_train",
+    "bad_label_in_validation",
 )
 
 

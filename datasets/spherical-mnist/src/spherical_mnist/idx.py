@@ -16,6 +16,7 @@ import numpy as np
 __all__ = ["read_idx"]
 
 _UINT8 = 8
+_LARGEST_RATIO = 1100  # of decompressed to compressed bytes; deflate's own limit is 1032
 _REMEDY = "fetch the file anew"
 
 
@@ -35,27 +36,41 @@ def read_idx(path: Path, *, ndim: int, md5: str | None = None) -> np.ndarray:
       ValueError: the file is damaged, is not an IDX file of bytes with `ndim` dimensions, or has
         another checksum.
     """
-    content = path.read_bytes()
-    if path.suffix == ".gz":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{path}: no intact gzip file ({error}); {_REMEDY}") from error
     header_size = 4 + 4 * ndim
-    magic, expected = content[:4].hex(), bytes([0, 0, _UINT8, ndim]).hex()
-    if magic != expected:
-        raise ValueError(
-            f"{path}: begins with {magic or 'nothing'}, expected {expected}, the magic number of "
-            f"an IDX file of bytes in {ndim} dimensions; {_REMEDY}"
-        )
-    shape = None
-    if len(content) >= header_size:
-        shape = struct.unpack(f">{ndim}I", content[4:header_size])
-    size = None if shape is None else header_size + math.prod(shape)
-    if len(content) != size:
-        promised = "a whole header" if shape is None else f"{size} for shape {shape}"
-        raise ValueError(f"{path}: {len(content)} bytes, expected {promised}; {_REMEDY}")
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if md5 is not None and found != md5:
-        raise ValueError(f"{path}: the content's md5 is {found}, expected {md5}; {_REMEDY}")
+    compressed = path.suffix == ".gz"
+    try:
+        with gzip.open(path) if compressed else path.open("rb") as file:
+            content = file.read(header_size)
+            magic, expected = content[:4].hex(), bytes([0, 0, _UINT8, ndim]).hex()
+            if magic != expected:
+                raise ValueError(
+                    f"{path}: begins with {magic or 'nothing'}, expected {expected}, the magic "
+                    f"number of an IDX file of bytes in {ndim} dimensions; {_REMEDY}"
+                )
+            if len(content) < header_size:
+                raise ValueError(
+                    f"{path}: {len(content)} bytes, expected a whole header; {_REMEDY}"
+                )
+            shape = struct.unpack(f">{ndim}I", content[4:])
+            size = math.prod(shape)
+            if size > path.stat().st_size * (_LARGEST_RATIO if compressed else 1):
+                raise ValueError(
+                    f"{path}: has {path.stat().st_size} bytes, too few for shape {shape}; {_REMEDY}"
+                )
+            # No more than is promised: a small file may decompress to more than fits in memory.
+            values = file.read(size + 1)
+            if len(values) != size:
+                found = header_size + len(values) if len(values) < size else "more"
+                raise ValueError(
+                    f"{path}: {found} bytes, expected {header_size + size} for shape {shape}; "
+                    f"{_REMEDY}"
+                )
+    except (OSError, EOFError, zlib.error) as error:
+        if not compressed or isinstance(error, FileNotFoundError):
+            raise
+        raise ValueError(f"{path}: no intact gzip file ({error}); {_REMEDY}") from error
+    content += values
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if md5 is not None and digest != md5:
+        raise ValueError(f"{path}: the content's md5 is {digest}, expected {md5}; {_REMEDY}")
     return np.frombuffer(content, np.uint8, offset=header_size).reshape(shape)

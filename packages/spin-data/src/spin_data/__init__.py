@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         spin_weight,
     )
     from spin_data.encoding import decode_fields, encode_complex, read_fields
+    from spin_data.option_values import check_booleans, parse_boolean, parse_option
     from spin_data.pipeline import evaluation_batches, training_iterator
     from spin_data.projection.panorama import sample_panorama
     from spin_data.projection.rotated_grid import sample_scalar, sample_vector
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from spin_data.sample_sheet import brightest_direction, draw_samples, one_map
     from spin_data.sources.array import ArraySource
     from spin_data.sources.batches import read_batch
+    from spin_data.sources.checked import CheckedSource, checked_source
     from spin_data.sources.concatenated import ConcatenatedSource
     from spin_data.sources.index import IndexSource
     from spin_data.sources.placement import (
@@ -38,11 +40,13 @@ if TYPE_CHECKING:
         source_bytes,
     )
     from spin_data.user_files.field_files import write_fields
-    from spin_data.user_files.image_file import read_image, read_panorama
+    from spin_data.user_files.image_file import image_size, read_image, read_panorama
+    from spin_data.user_files.image_folder import images_within
 
 _MODULES = {
     "ArraySource": "sources.array",
     "Batch": "dataset",
+    "CheckedSource": "sources.checked",
     "ConcatenatedSource": "sources.concatenated",
     "Dataset": "dataset",
     "InMemorySource": "sources.placement",
@@ -50,12 +54,18 @@ _MODULES = {
     "RandomAccessSource": "dataset",
     "Record": "dataset",
     "brightest_direction": "sample_sheet",
+    "check_booleans": "option_values",
     "check_dataset": "checks",
+    "checked_source": "sources.checked",
     "decode_fields": "encoding",
     "draw_samples": "sample_sheet",
     "encode_complex": "encoding",
     "evaluation_batches": "pipeline",
+    "image_size": "user_files.image_file",
+    "images_within": "user_files.image_folder",
     "one_map": "sample_sheet",
+    "parse_boolean": "option_values",
+    "parse_option": "option_values",
     "place_source": "sources.placement",
     "place_splits": "sources.placement",
     "project_as_published": "projection.stereographic",
@@ -79,6 +89,7 @@ _MODULES = {
 __all__ = [
     "ArraySource",
     "Batch",
+    "CheckedSource",
     "ConcatenatedSource",
     "Dataset",
     "InMemorySource",
@@ -86,12 +97,18 @@ __all__ = [
     "RandomAccessSource",
     "Record",
     "brightest_direction",
+    "check_booleans",
     "check_dataset",
+    "checked_source",
     "decode_fields",
     "draw_samples",
     "encode_complex",
     "evaluation_batches",
+    "image_size",
+    "images_within",
     "one_map",
+    "parse_boolean",
+    "parse_option",
     "place_source",
     "place_splits",
     "project_as_published",

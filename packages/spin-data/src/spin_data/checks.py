@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from spin_data.dataset import Dataset, spin_name, spin_weight
+from spin_data.field_values import problem_of_dtype, problem_of_values
 from spin_registry import FieldSpec
 
 __all__ = ["check_dataset"]
@@ -59,8 +60,8 @@ def _check_fields(fields: Any, spec: FieldSpec, where: str) -> None:
             raise ValueError(
                 f"{where}, {name}: dtype {array.dtype}, expected {allowed} or pairs of int8"
             )
-        if not np.isfinite(array).all():
-            raise ValueError(f"{where}, {name}: values are not finite; clean the data first")
+        if problem := problem_of_dtype(array) or problem_of_values(array):
+            raise ValueError(f"{where}, {name}: {problem}; clean the data first")
 
 
 def _check_label(label: Any, num_classes: int, where: str) -> None:

@@ -1,13 +1,14 @@
 """The command `spin-data`: builds a dataset, lists the datasets, or draws samples."""
 
 import argparse
-import ast
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import spin_registry
+from spin_data.option_values import parse_option
 
 _USERS_FAULT = (
     spin_registry.RegistryError,
@@ -88,7 +89,8 @@ def _show(parsed: argparse.Namespace) -> None:
         dataset, split=parsed.split, count=parsed.count, seed=parsed.seed, title=parsed.name
     )
     count = min(parsed.count, len(dataset.splits[parsed.split]))
-    output = parsed.output or Path(f"{parsed.name.replace('/', '_').replace(':', '_')}.png")
+    output = parsed.output and Path(os.path.expanduser(parsed.output))
+    output = output or Path(f"{parsed.name.replace('/', '_').replace(':', '_')}.png")
     figure.savefig(output, dpi=100)
     print(f"{output}: {count} samples of {parsed.name}, split {parsed.split}")
 
@@ -102,9 +104,9 @@ def _option(word: str) -> tuple[str, Any]:
     if not equals or not key.isidentifier():
         raise argparse.ArgumentTypeError(f"{word!r}: expected NAME=VALUE, as in resolution=32")
     try:
-        return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return key, value
+        return key, parse_option(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _parser() -> argparse.ArgumentParser:

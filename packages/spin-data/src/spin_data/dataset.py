@@ -9,7 +9,8 @@ The dtype of a field defines its values:
 - uint8, only for spin 0: **real values in [0, 1], times 255**.
 - int8 with a last axis of (real, imaginary): complex values whose components are in [-1, 1], times
   127.
-- float, only for spin 0, or complex: the values themselves.
+- float32 or float64, only for spin 0, or complex64 or complex128: the values themselves, which
+  must be finite in single precision.
 
 uint8 and int8 fields are sent to the device as bytes, which takes a quarter of the traffic of
 decoded values. There they are decoded with `decode_fields`.
@@ -56,6 +57,8 @@ class Dataset:
       class_names: names of the classes, in the order of the labels; empty if they are not known.
       version: version of the data, "" if there is none. A training run does not resume on data of
         another version.
+      divided: whether the loader divided the examples into splits by itself. If a run on other data
+        is evaluated on this dataset, all of its examples are then evaluated.
     """
 
     input: FieldSpec
@@ -64,6 +67,7 @@ class Dataset:
     folder: Path | None = None
     class_names: tuple[str, ...] = ()
     version: str = ""
+    divided: bool = False
 
 
 def spin_name(spin: int) -> str:

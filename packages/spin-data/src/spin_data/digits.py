@@ -12,6 +12,7 @@ import numpy as np
 
 from sphere_transforms import EquiangularGrid, random_euler_angles
 from spin_data.dataset import Dataset
+from spin_data.option_values import check_booleans
 from spin_data.projection.stereographic import project_images
 from spin_data.sources.array import ArraySource
 from spin_registry import ClassSpec, FieldSpec
@@ -43,11 +44,13 @@ def load(
       its sources has the index of each example's digit, in scikit-learn's order.
 
     Raises:
-      ValueError: `rotations_per_digit` is not positive, or there is no equiangular grid of this
-        resolution.
+      ValueError: an option has another type, `rotations_per_digit` is not positive, or there is no
+        equiangular grid of this resolution.
     """
-    if rotations_per_digit < 1:
-        raise ValueError(f"rotations_per_digit is {rotations_per_digit}, expected 1 or more")
+    check_booleans(rotated=rotated)
+    for name, least, value in (("rotations_per_digit", 1, rotations_per_digit), ("seed", 0, seed)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ValueError(f"{name} is {value!r}, expected an integer of {least} or more")
     grid = EquiangularGrid(resolution)
     with importlib.resources.files("spin_data").joinpath("data/digits.npz").open("rb") as file:
         digits = dict(np.load(file))

@@ -7,7 +7,12 @@ from typing import Any
 
 from spin_registry.errors import UnknownNameError
 from spin_registry.frozen_mapping import FrozenMapping
-from spin_registry.object_reference import call_object, check_object_reference, load_object
+from spin_registry.object_reference import (
+    call_object,
+    check_object_reference,
+    has_option,
+    load_object,
+)
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,14 @@ class DatasetEntry:
           OptionError: if the loader does not accept an option, or a required one is missing.
         """
         return call_object(f"dataset {self.name!r}", self.loader, {**self.options, **options})
+
+    def has_option(self, name: str) -> bool:
+        """Returns whether the loader, which is imported, has an option of this name.
+
+        Raises:
+          EntryImportError: if the loader cannot be imported, or is not callable.
+        """
+        return has_option(f"dataset {self.name!r}", self.loader, name)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,22 @@ def call_object(
     return function(*positional, **keywords, **options)
 
 
+def has_option(owner: str, target: str, option: str) -> bool:
+    """Returns whether an object has a keyword argument of this name, which it imports to see.
+
+    Args:
+      owner: the entry that the reference belongs to; error messages begin with it.
+      target: the reference, a string that `check_object_reference` accepts.
+      option: the name of the argument.
+
+    Raises:
+      EntryImportError: if the object cannot be imported, or is not callable.
+    """
+    signature = _signature(load_object(owner, target))
+    parameter = signature.parameters.get(option) if signature else None
+    return parameter is not None and parameter.kind in _KEYWORDS
+
+
 def load_object(owner: str, target: str) -> Callable[..., Any]:
     """Imports the function or class that a reference names.
 

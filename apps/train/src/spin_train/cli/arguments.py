@@ -1,8 +1,10 @@
 """Code that the commands share. A user error prints one line and gives exit code 2."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from spin_train.errors import ConfigurationError, UserError
@@ -18,6 +20,11 @@ class Parser(argparse.ArgumentParser):
           ConfigurationError: always, with the message.
         """
         raise ConfigurationError(f"{message} (see --help)")
+
+
+def user_path(word: str) -> Path:
+    """Parses a path. "~" is the user's home, which a shell does not replace in --workdir=~/run."""
+    return Path(os.path.expanduser(word))
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
@@ -43,11 +50,13 @@ def run_command(
       argv: the arguments after the command's name; None for those of the process.
 
     Returns:
-      The exit code: 0, or 2 after a user error, which is printed to stderr as one line.
+      The exit code: 0, or 2 after a user error, which is printed to stderr, one line for each
+      thing that is wrong.
     """
     try:
         action(parser.parse_args(argv))
     except UserError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"{parser.prog}: {line}", file=sys.stderr)
         return 2
     return 0

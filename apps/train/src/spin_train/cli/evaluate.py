@@ -3,18 +3,22 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from spin_train.cli.arguments import Parser, add_checkpoint, run_command
+from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     parser = Parser(prog="spin-evaluate", description=__doc__)
-    parser.add_argument("--workdir", type=Path, required=True, help="the run's directory")
+    parser.add_argument("--workdir", type=user_path, required=True, help="the run's directory")
     parser.add_argument("--dataset", help="dataset to evaluate on (default: the run's own)")
-    parser.add_argument("--split", default="test", help="split of the dataset (default: test)")
+    parser.add_argument(
+        "--split",
+        default="test",
+        help="split of the dataset, or all (default: test). Other files than those of the "
+        "training, if they are not divided into splits, are the split test as a whole",
+    )
     add_checkpoint(parser)
     parser.add_argument(
         "--examples",
@@ -28,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from spin_train.analysis import measure_rotations
     from spin_train.errors import ConfigurationError, WorkdirError, as_user_error
-    from spin_train.training.evaluation import open_run
+    from spin_train.training.evaluation import open_run, scored_examples
     from spin_train.workdir.identity import write_json
 
     if arguments.examples < 0:
@@ -44,6 +48,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         "split": arguments.split,
         "checkpoint": arguments.checkpoint,
         "step": int(run.state.step),
+        "examples": scored_examples(run.setup, source),
         **run.evaluate(arguments.split),
     }
     for key, value in result.items():

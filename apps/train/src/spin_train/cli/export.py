@@ -3,17 +3,16 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from spin_train.cli.arguments import Parser, add_checkpoint, run_command
+from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     parser = Parser(prog="spin-export", description=__doc__)
-    parser.add_argument("--workdir", type=Path, required=True, help="the run's directory")
+    parser.add_argument("--workdir", type=user_path, required=True, help="the run's directory")
     parser.add_argument(
-        "--output", type=Path, required=True, help="file to write, such as model.safetensors"
+        "--output", type=user_path, required=True, help="file to write, such as model.safetensors"
     )
     add_checkpoint(parser)
     return run_command(parser, _export, argv)

@@ -4,9 +4,8 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from spin_train.cli.arguments import Parser, add_checkpoint, run_command
+from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
 
 _SHOWN = 3
 
@@ -15,8 +14,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     parser = Parser(prog="spin-predict", description=__doc__)
     model = parser.add_mutually_exclusive_group(required=True)
-    model.add_argument("--weights", type=Path, help="a file written by spin-export")
-    model.add_argument("--workdir", type=Path, help="a run's directory")
+    model.add_argument("--weights", type=user_path, help="a file written by spin-export")
+    model.add_argument("--workdir", type=user_path, help="a run's directory")
     add_checkpoint(parser)
     parser.add_argument(
         "--projection",
@@ -29,20 +28,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--invert", action="store_true", help="swap dark and bright, for ink on paper"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    parser.add_argument(
+        "images", nargs="+", type=user_path, metavar="IMAGE", help="image or folder of images"
+    )
     return run_command(parser, _predict, argv)
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from spin_train.inference.prediction import model_of_run, model_of_weights, predict
+    from spin_train.errors import DatasetError
+    from spin_train.inference.prediction import (
+        UnreadableImage,
+        model_of_run,
+        model_of_weights,
+        predict_each,
+    )
 
     if arguments.weights is not None:
         model = model_of_weights(arguments.weights)
     else:
         model = model_of_run(arguments.workdir, arguments.checkpoint)
-    for found in predict(
+    unreadable = []
+    for found in predict_each(
         model, arguments.images, projection=arguments.projection, inverted=arguments.invert
     ):
+        if isinstance(found, UnreadableImage):
+            unreadable.append(found)
+            continue
         if arguments.json:
             record = {"image": found.path, "label": found.label, "class": found.class_name}
             print(json.dumps(record | {"probabilities": found.probabilities}))
@@ -50,6 +61,8 @@ def _predict(arguments: argparse.Namespace) -> None:
         first = list(found.probabilities.items())[:_SHOWN]
         shown = ", ".join(f"{name} {100 * value:.1f}%" for name, value in first)
         print(f"{found.path}: {found.class_name}  ({shown})")
+    if unreadable:
+        raise DatasetError("\n".join(image.error for image in unreadable))
 
 
 if __name__ == "__main__":

@@ -4,16 +4,15 @@ The flags of ml_collections read `--config.x False` as True and leave the word `
 forms `--config.key value`, `--config.key=value` and `--config.flag` are therefore parsed here.
 """
 
-import ast
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import ml_collections
 
-from spin_train.cli.arguments import Parser
+import spin_data
+from spin_train.cli.arguments import Parser, user_path
 from spin_train.configuration import (
     complete_config,
     load_config,
@@ -23,13 +22,12 @@ from spin_train.configuration import (
 )
 from spin_train.configuration_keys import KEYS, OPEN_KEYS, Key
 from spin_train.devices.launch import Launch
-from spin_train.errors import ConfigurationError
+from spin_train.errors import ConfigurationError, as_user_error
 
 DEFAULT_PRESET = "digits"
 
 _PREFIX = "--config."
 _WITH_A_VALUE = ("--workdir", "--config", "--coordinator", "--num_processes", "--process_id")
-_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +111,7 @@ def _limits(key: Key) -> str:
 
 def _parser() -> Parser:
     parser = Parser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--workdir", type=Path)
+    parser.add_argument("--workdir", type=user_path)
     parser.add_argument("--config", default=DEFAULT_PRESET)
     parser.add_argument("--coordinator", default="")
     parser.add_argument("--num_processes", type=int)
@@ -149,7 +147,10 @@ def _value(config: ml_collections.ConfigDict, key: str, word: str | None) -> Any
     """Parses a word as the type of `key` in `config`."""
     outer, _, inner = key.partition(".")
     if outer in OPEN_KEYS and inner:
-        return True if word is None else _literal(word)
+        if word is None:
+            return True
+        with as_user_error(ConfigurationError, f"--config.{key}", ValueError):
+            return spin_data.parse_option(word)
     if outer not in config or inner:
         raise unknown_key(config, key)
     if outer in OPEN_KEYS:
@@ -160,30 +161,11 @@ def _value(config: ml_collections.ConfigDict, key: str, word: str | None) -> Any
     if word is None:
         raise ConfigurationError(f"--config.{key} expects a value of type {expected.__name__}")
     if expected is bool:
-        if word.lower() not in _BOOLEANS:
-            raise ConfigurationError(f"--config.{key} expects True or False, got {word!r}")
-        return _BOOLEANS[word.lower()]
+        with as_user_error(ConfigurationError, f"--config.{key}", ValueError):
+            return spin_data.parse_boolean(word)
     try:
         return expected(word)
     except ValueError as error:
         raise ConfigurationError(
             f"--config.{key} expects {expected.__name__}, got {word!r}"
         ) from error
-
-
-def _literal(word: str) -> Any:
-    """Parses an option's value as a Python literal; any other word is a string."""
-    if word.lower() in ("true", "false"):
-        return word.lower() == "true"
-    try:
-        value = ast.literal_eval(word)
-    except (ValueError, SyntaxError):
-        return word
-    try:
-        json.dumps(value)
-    except TypeError as error:
-        raise ConfigurationError(
-            f"an option cannot be {word}: give a number, a word, True or False, or a list or tuple "
-            "of these, for example (0,1)"
-        ) from error
-    return value

@@ -1,7 +1,7 @@
 """Predicts the classes of a user's images with a trained model."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jax
@@ -33,6 +33,19 @@ class Prediction:
     probabilities: dict[str, float]
 
 
+@dataclasses.dataclass(frozen=True)
+class UnreadableImage:
+    """An image that cannot be read.
+
+    Attributes:
+      path: path of the image.
+      error: the reason, in one line, which names the image.
+    """
+
+    path: str
+    error: str
+
+
 def predict(
     model: TrainedModel,
     images: Sequence[str | Path] | str | Path,
@@ -45,7 +58,8 @@ def predict(
     Args:
       model: a model from `model_of_run` or `model_of_weights`. Its input must have spin 0 and one
         or three channels.
-      images: path of an image, or paths of several.
+      images: path of an image or a folder, or several paths. A folder stands for all images in
+        it and in its subfolders, sorted by name.
       projection: "image" for flat images, which are projected around the south pole; "panorama" for
         equirectangular images; "auto" for a panorama if the image is twice as wide as high.
       inverted: whether to swap dark and bright first, for images drawn in ink.
@@ -56,10 +70,26 @@ def predict(
     Raises:
       ConfigurationError: if there is no such projection.
       ModelError: if the model has another input.
-      DatasetError: if an image cannot be read.
+      DatasetError: if an image cannot be read. The message names all such images.
     """
-    if isinstance(images, str | Path):
-        images = [images]
+    found = list(predict_each(model, images, projection=projection, inverted=inverted))
+    if errors := [each.error for each in found if isinstance(each, UnreadableImage)]:
+        raise DatasetError("; ".join(errors))
+    return [each for each in found if isinstance(each, Prediction)]
+
+
+def predict_each(
+    model: TrainedModel,
+    images: Sequence[str | Path] | str | Path,
+    *,
+    projection: str = "auto",
+    inverted: bool = False,
+) -> Iterator[Prediction | UnreadableImage]:
+    """Predicts the classes of images one after another, whether or not others can be read.
+
+    Args and errors are those of `predict`, except for images that cannot be read: for these, an
+    `UnreadableImage` is yielded.
+    """
     if projection not in PROJECTIONS:
         raise ConfigurationError(
             f"projection is one of {', '.join(PROJECTIONS)}, not {projection!r}"
@@ -70,30 +100,49 @@ def predict(
             f"the model takes channels {channels} (spin: number); an image has spin 0 with one "
             "channel (grey) or three (red, green, blue)"
         )
-    grayscale = channels[0] == 1
-    fields = []
-    for path in map(Path, images):
-        with as_user_error(DatasetError, "cannot read the image", ValueError, OSError):
-            grid = model.input.grid
-            if _is_panorama(path, projection):
-                values = spin_data.read_panorama(path, grid, grayscale=grayscale, inverted=inverted)
-            else:
-                values = spin_data.read_image(path, grid, grayscale=grayscale, inverted=inverted)
-            fields.append(np.rint(values).astype(np.uint8))  # as in records
-    found = []
-    for image, field in zip(images, fields, strict=True):
+    for path in _images_of(images):
+        try:
+            with as_user_error(DatasetError, "cannot read the image", ValueError, OSError):
+                field = _field_of(path, model, channels[0] == 1, projection, inverted)
+        except DatasetError as error:
+            yield UnreadableImage(str(path), str(error))
+            continue
         logits = model.logits(spin_data.decode_fields({"spin_0": field[None]}))
         probabilities = np.asarray(jax.nn.softmax(logits))[0]
         order = np.argsort(-probabilities, kind="stable")
-        found.append(
-            Prediction(
-                str(image),
-                int(order[0]),
-                model.class_name(int(order[0])),
-                {model.class_name(int(i)): float(probabilities[i]) for i in order},
-            )
+        yield Prediction(
+            str(path),
+            int(order[0]),
+            model.class_name(int(order[0])),
+            {model.class_name(int(i)): float(probabilities[i]) for i in order},
         )
-    return found
+
+
+def _images_of(images: Sequence[str | Path] | str | Path) -> Iterator[Path]:
+    """Yields the paths of images, with those in a folder instead of the folder.
+
+    Raises:
+      DatasetError: if a folder has no images.
+    """
+    for path in map(Path, [images] if isinstance(images, str | Path) else images):
+        path = path.expanduser()
+        if not path.is_dir():
+            yield path
+            continue
+        with as_user_error(DatasetError, "cannot read the folder", OSError):
+            found = spin_data.images_within(path)
+        if not found:
+            raise DatasetError(f"{path}: no images in this folder")
+        yield from found
+
+
+def _field_of(
+    path: Path, model: TrainedModel, grayscale: bool, projection: str, inverted: bool
+) -> np.ndarray:
+    """Reads an image as a field of spin 0, as records have it: uint8 (lat, long, channel)."""
+    read = spin_data.read_panorama if _is_panorama(path, projection) else spin_data.read_image
+    values = read(path, model.input.grid, grayscale=grayscale, inverted=inverted)
+    return np.rint(values).astype(np.uint8)
 
 
 def model_of_run(workdir: str | Path, checkpoint: str = "last") -> TrainedModel:
@@ -118,10 +167,5 @@ def model_of_weights(path: str | Path) -> TrainedModel:
 def _is_panorama(path: Path, projection: str) -> bool:
     if projection != "auto":
         return projection == "panorama"
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.width == 2 * image.height
-    except Image.DecompressionBombError:
-        return False  # reading it raises an error
+    width, height = spin_data.image_size(path)
+    return width == 2 * height

@@ -37,6 +37,7 @@ def export(workdir: str | Path, path: str | Path, checkpoint: str = "last") -> d
         "seed": config.seed,
     }
     params, batch_stats = jax.device_get((run.state.params, run.state.batch_stats))
+    path = Path(path).expanduser()
     with as_user_error(WorkdirError, f"cannot write {str(path)!r}", OSError):
         write_weights(path, {"params": params, "batch_stats": batch_stats}, metadata)
     return metadata

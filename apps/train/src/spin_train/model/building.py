@@ -72,7 +72,7 @@ def with_weights(model: FunctionalModel, path: str) -> tuple[FunctionalModel, tu
     if not path:
         return model, ()
     with as_user_error(ModelError, "initial_weights", ValueError, OSError):
-        weights = read_weights(path)
+        weights = read_weights(Path(path).expanduser())
     variables = model.variables
     trees = {"params": variables.params, "batch_stats": variables.batch_stats}
     filled, unmatched, mismatched = replaced_weights(trees, weights)
@@ -100,7 +100,7 @@ def load_trained_model(path: str | Path) -> TrainedModel:
     """
     causes = (ValueError, OSError, spin_registry.RegistryError)
     with as_user_error(ModelError, f"weights {str(path)!r}", *causes):
-        weights = read_weights(path)
+        weights = read_weights(Path(path).expanduser())
         description = ModelDescription.from_json(weights.metadata)
         module = description.create(nnx.Rngs(0))
         fill_weights(module, weights)

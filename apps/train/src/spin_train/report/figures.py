@@ -48,6 +48,8 @@ def draw_feature_maps(maps: Sequence[FeatureMap]) -> str:
         low, high = _limits(shown)
         for row, values in enumerate((shown.before, shown.after)):
             axis = axes[row, column]
+            if not shown.spin and np.iscomplexobj(values):
+                values = np.abs(values)
             draw_field(
                 values,
                 shown.grid,

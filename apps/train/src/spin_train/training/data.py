@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Generator
+from typing import Any
 
 import jax
 import ml_collections
@@ -15,6 +16,8 @@ from sphere_transforms import Grid, SpinTransform
 from spin_train.devices.device_pipeline import DevicePipeline
 from spin_train.devices.sharding import replicate
 from spin_train.errors import DatasetError, as_user_error, dataset_errors, plugin_errors
+
+ALL_SPLITS = "all"  # in place of a split's name: all splits, one after another
 
 _DEVICE_SHARE = 8  # records may use at most 1/8 of a device's memory
 
@@ -49,20 +52,65 @@ class Data:
         """The records to train on: "train", followed by "validation" if configured.
 
         Raises:
-          DatasetError: if a split is missing.
+          DatasetError: if there is no split "train".
         """
         train = split_of(self.dataset, self.config.dataset, "train")
-        if not self.config.combine_train_val_and_eval_on_test:
+        combined = self.config.combine_train_val_and_eval_on_test
+        if not combined or "validation" not in self.dataset.splits:
             return train
-        validation = split_of(self.dataset, self.config.dataset, "validation")
-        return spin_data.ConcatenatedSource(train, validation)
+        return spin_data.ConcatenatedSource(train, self.dataset.splits["validation"])
+
+    @property
+    def final_split(self) -> str:
+        """The split that is evaluated at the end.
+
+        It is "validation" if that split is evaluated while training: if `config` does not combine
+        it with "train", and it exists. Otherwise it is "test".
+        """
+        combined = self.config.combine_train_val_and_eval_on_test
+        return "validation" if not combined and "validation" in self.eval_dataset.splits else "test"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Remarks for the user about splits that do not exist."""
+        combined = self.config.combine_train_val_and_eval_on_test
+        used = self.dataset if combined else self.eval_dataset
+        if "validation" in used.splits:
+            return ()
+        return (
+            "there is no split 'validation': training on 'train', evaluating on 'test' at the end",
+        )
+
+    def check_splits(self) -> None:
+        """Checks that the splits for training and for the evaluation at the end exist.
+
+        Raises:
+          DatasetError: if one is missing.
+        """
+        _ = self.train_source
+        if self.final_split in self.eval_dataset.splits:
+            return
+        combined = self.config.combine_train_val_and_eval_on_test
+        missing = "'test'" if combined else "'validation' or 'test'"
+        advice = f"add a split {missing}, or set eval_dataset to a dataset that has one"
+        if "validation" in self.eval_dataset.splits:
+            advice += (
+                ", or set combine_train_val_and_eval_on_test False to evaluate on 'validation'"
+            )
+        raise DatasetError(
+            f"dataset {self.eval_name!r} has no split 'test'; it has "
+            f"{', '.join(self.eval_dataset.splits)}: for the evaluation at the end, {advice}"
+        )
 
     def eval_source(self, split: str) -> spin_data.RandomAccessSource:
-        """Returns the records of a split to evaluate on.
+        """Returns the records of a split to evaluate on; those of all splits for "all".
 
         Raises:
           DatasetError: if the dataset has no such split.
         """
+        splits = self.eval_dataset.splits
+        if split == ALL_SPLITS and split not in splits:
+            return spin_data.ConcatenatedSource(*splits.values())
         return split_of(self.eval_dataset, self.eval_name, split)
 
     def training_input(
@@ -144,13 +192,27 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
     """
     dataset = eval_dataset = load_dataset(config, config.dataset)
     if config.eval_dataset and config.eval_dataset != config.dataset:
-        eval_dataset = load_dataset(config, config.eval_dataset)
+        eval_dataset = load_dataset(config, config.eval_dataset, dataset)
+        same = eval_dataset.version and eval_dataset.version == dataset.version
+        if eval_dataset.divided and not same:
+            # The user did not choose splits, so no example was meant to be left out.
+            whole = spin_data.ConcatenatedSource(*eval_dataset.splits.values())
+            eval_dataset = dataclasses.replace(eval_dataset, splits={"test": whole})
         check_same_specs(config.dataset, dataset, config.eval_dataset, eval_dataset)
     return Data(config, dataset, eval_dataset)
 
 
-def load_dataset(config: ml_collections.ConfigDict, name: str) -> spin_data.Dataset:
+def load_dataset(
+    config: ml_collections.ConfigDict, name: str, trained_on: spin_data.Dataset | None = None
+) -> spin_data.Dataset:
     """Loads a registered dataset with the configuration's `dataset_options`.
+
+    Args:
+      config: a complete configuration.
+      name: the dataset's name.
+      trained_on: the dataset that the model is trained on, if it is another. A loader with the
+        options `class_names` or `num_classes` gets those of this dataset, so that the dataset may
+        lack examples of a class.
 
     Raises:
       DatasetError: if the dataset is unknown, cannot be built, or differs from its specification.
@@ -158,16 +220,35 @@ def load_dataset(config: ml_collections.ConfigDict, name: str) -> spin_data.Data
     options = config.dataset_options.to_dict()
     placement = "memory" if config.data_placement == "device" else config.data_placement
     with as_user_error(DatasetError, f"dataset {name!r}", *plugin_errors(options)):
-        dataset = spin_registry.get_dataset(name).load(**options)
+        entry = spin_registry.get_dataset(name)
+        classes = _classes_of(trained_on) if trained_on else {}
+        for option, value in classes.items():
+            if option not in options and entry.has_option(option):
+                options[option] = value
+        dataset = entry.load(**options)
         spin_data.check_dataset(dataset)
-        splits = spin_data.place_splits(dataset.splits, placement, name)
+        checked = {
+            split: spin_data.checked_source(source, dataset.output, f"split {split!r}")
+            for split, source in dataset.splits.items()
+        }
+        splits = spin_data.place_splits(checked, placement, name)
     return spin_data.Dataset(
         dataset.input,
         dataset.output,
         splits,
         class_names=tuple(getattr(dataset, "class_names", ())),
         version=getattr(dataset, "version", "") or "",
+        divided=bool(getattr(dataset, "divided", False)),
     )
+
+
+def _classes_of(dataset: spin_data.Dataset) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if dataset.class_names:
+        options["class_names"] = dataset.class_names
+    if isinstance(dataset.output, spin_registry.ClassSpec):
+        options["num_classes"] = dataset.output.num_classes
+    return options
 
 
 def split_of(dataset: spin_data.Dataset, name: str, split: str) -> spin_data.RandomAccessSource:

@@ -30,7 +30,8 @@ def evaluate(
       workdir: the run's directory.
       dataset: name of the dataset to evaluate on, loaded with the run's `dataset_options`; None
         for the run's own (its `eval_dataset`, if it has one).
-      split: name of the split.
+      split: name of the split; "all" for all splits. If the model is trained on other data, a
+        folder or file of the user's own that is not divided into splits is the split "test".
       checkpoint: "last", or "best" for the best on the validation split.
 
     Returns:
@@ -60,7 +61,7 @@ class SavedRun:
     remarks: tuple[str, ...] = ()
 
     def evaluate(self, split: str) -> dict[str, float]:
-        """Evaluates on a split, and returns the same as `evaluate_source`.
+        """Evaluates on a split, or on "all", and returns the same as `evaluate_source`.
 
         Raises:
           DatasetError: if the dataset has no such split.
@@ -83,7 +84,8 @@ def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = 
       WorkdirError: if there is no run or no such checkpoint.
       DatasetError: if the dataset is unknown, or does not suit the model.
     """
-    record = read_run(Path(workdir))
+    workdir = Path(workdir).expanduser()
+    record = read_run(workdir)
     config = record.config
     if dataset is not None:
         config = config.copy_and_resolve_references()
@@ -93,18 +95,33 @@ def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = 
             f"no checkpoint is called {checkpoint!r}; there are {' and '.join(_CHECKPOINTS)}"
         )
     folder = _CHECKPOINTS[checkpoint]
-    if not (Path(workdir) / folder).is_dir():
+    if not (workdir / folder).is_dir():
         why = " (the run was not evaluated during training)" if folder == BEST_FOLDER else ""
         raise WorkdirError(f"no {folder} in {str(workdir)!r}{why}: train there first")
     setup = make_setup(config, initial_weights="")
-    with Checkpoints(Path(workdir), folder) as checkpoints:
-        state, _ = checkpoints.restore_latest(setup.initial_state(), setup.mesh, move_aside=False)
     version = record.data_versions.get(config.dataset, "")
     remarks: tuple[str, ...] = ()
     if version and version != setup.data.dataset.version:
         now = setup.data.dataset.version or "(none stated)"
         remarks = (f"trained on version {version} of {config.dataset!r}, which is in {now} now",)
+    with Checkpoints(workdir, folder) as checkpoints:
+        try:
+            state, _ = checkpoints.restore_latest(
+                setup.initial_state(), setup.mesh, move_aside=False
+            )
+        except WorkdirError as error:
+            # The model is made for the data as they are now, which may have another class.
+            raise WorkdirError("; ".join((*remarks, str(error)))) from error
     return SavedRun(setup, state, version, remarks)
+
+
+def scored_examples(setup: TrainingSetup, source: spin_data.RandomAccessSource) -> int:
+    """Returns the number of a source's examples that `evaluate_source` scores."""
+    size, batch_size, config = len(source), setup.global_batch_size, setup.config
+    batches = -(-size // batch_size) if config.eval_pad_last_batch else size // batch_size
+    if config.num_eval_steps != -1:
+        batches = min(batches, config.num_eval_steps)
+    return min(size, batches * batch_size)
 
 
 _CHECKPOINTS = {"last": FOLDER, "best": BEST_FOLDER}

@@ -17,7 +17,7 @@ from spin_train.model.train_state import TrainState
 from spin_train.optimization.steps import make_eval_step, make_train_step
 from spin_train.optimization.tasks import Scores
 from spin_train.training.clocks import ActivityClock, MetricWindow, StepTimer
-from spin_train.training.evaluation import evaluate_source
+from spin_train.training.evaluation import evaluate_source, scored_examples
 from spin_train.training.interruption import Interrupted, Interruption
 from spin_train.training.progress import Progress
 from spin_train.training.setup import TrainingSetup
@@ -127,7 +127,8 @@ class TrainingLoop:
             self._setup, self._eval_step, state, self._constants, source, after_batch
         )
         self._services.writer.write(step, metrics, split)
-        self._services.progress.evaluation(step, metrics, split)
+        examples = scored_examples(self._setup, source)
+        self._services.progress.evaluation(step, metrics, split, examples)
         best = self._services.best
         # If the run fell back to an older checkpoint, `best` may be empty: then any evaluated state
         # is saved.
@@ -228,7 +229,7 @@ class TrainingLoop:
     def _evaluates_after(self, step: int) -> bool:
         config = self._setup.config
         return (
-            not config.combine_train_val_and_eval_on_test
+            self._setup.data.final_split == _WHILE_TRAINING
             and step % config.eval_every_steps == 0
             and step < self._setup.num_train_steps
         )

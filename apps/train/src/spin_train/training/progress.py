@@ -47,12 +47,13 @@ class Progress:
     def training(self, step: int, metrics: Mapping[str, float]) -> None:
         """Shows the metrics of a window of steps."""
         if self._bar.disable:
-            self.evaluation(step, metrics)
+            self.say(f"[{step}] {_values(metrics)}")
 
-    def evaluation(self, step: int, metrics: Mapping[str, float], split: str = "") -> None:
-        """Shows the metrics of an evaluation."""
-        values = ", ".join(f"{name}={value:.6g}" for name, value in metrics.items())
-        self.say(f"[{step}] {split + ': ' if split else ''}{values}")
+    def evaluation(
+        self, step: int, metrics: Mapping[str, float], split: str, examples: int
+    ) -> None:
+        """Shows the metrics of an evaluation on a number of a split's examples."""
+        self.say(f"[{step}] {split}: {_values(metrics)} ({examples} examples)")
 
     def say(self, text: str) -> None:
         """Prints a line, above the bar."""
@@ -62,3 +63,7 @@ class Progress:
             print(text, flush=True)
         else:
             self._bar.write(text)
+
+
+def _values(metrics: Mapping[str, float]) -> str:
+    return ", ".join(f"{name}={value:.6g}" for name, value in metrics.items())

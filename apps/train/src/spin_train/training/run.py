@@ -17,7 +17,7 @@ from spin_train.report import write_report
 from spin_train.training.interruption import Interruption
 from spin_train.training.loop import RunServices, TrainingLoop
 from spin_train.training.progress import Progress
-from spin_train.training.setup import TrainingSetup, check_final_split, make_setup
+from spin_train.training.setup import TrainingSetup, make_setup
 from spin_train.workdir.checkpoints import BEST_FOLDER, Checkpoints
 from spin_train.workdir.identity import (
     SUMMARY_FILE,
@@ -59,19 +59,19 @@ def train(
       Interrupted: a `KeyboardInterrupt`, after a signal.
     """
     config = complete_config(config)
-    workdir = Path(workdir)
+    workdir = Path(workdir).expanduser()
     batch_size = global_batch_size(workdir, config, jax.device_count())
     # If there is a checkpoint, its weights replace those that the run started from.
     weights = "" if has_checkpoints(workdir) else None
     setup = make_setup(config, batch_size, initial_weights=weights)
-    check_final_split(setup)
+    setup.data.check_splits()
 
     with contextlib.ExitStack() as stack:
         claim = claimed_workdir(workdir, config, batch_size, setup.data.versions)
         remarks = [*stack.enter_context(claim)]
         checkpoints = stack.enter_context(Checkpoints(workdir))
         best = None
-        if setup.final_split == "validation":
+        if setup.data.final_split == "validation":
             best = stack.enter_context(Checkpoints(workdir, BEST_FOLDER))
         state = setup.initial_state()
         metadata: dict[str, Any] = {}
@@ -91,8 +91,8 @@ def train(
         _announce(setup, services, first_step, (*remarks, *setup.remarks))
         loop = TrainingLoop(setup, services, metadata)
         state = loop.run(state, first_step)
-        final = loop.evaluate(state, setup.final_split)
-        summary = _summary(setup, services.writer.history) | {setup.final_split: final}
+        final = loop.evaluate(state, setup.data.final_split)
+        summary = _summary(setup, services.writer.history) | {setup.data.final_split: final}
         with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
             write_json(workdir / SUMMARY_FILE, summary)
         if is_first_process():
@@ -136,7 +136,7 @@ def _report(
     analysis: ModelAnalysis | str | None = None
     if setup.config.report_examples:
         progress.say("analyzing the trained model for the report")
-        split = setup.final_split
+        split = setup.data.final_split
         source = setup.data.eval_source(split)
         try:
             model = setup.trained_model(state)

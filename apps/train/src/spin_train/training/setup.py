@@ -55,11 +55,6 @@ class TrainingSetup:
         return int(self.config.num_epochs * self.steps_per_epoch)
 
     @property
-    def final_split(self) -> str:
-        """The split that is evaluated at the end."""
-        return "test" if self.config.combine_train_val_and_eval_on_test else "validation"
-
-    @property
     def schedule(self) -> optax.Schedule:
         """The learning rate as a function of the number of the update, which counts from 1."""
         return make_schedule(
@@ -129,15 +124,5 @@ def make_setup(
         task=task,
         mesh=mesh,
         global_batch_size=global_batch_size or config.per_device_batch_size * mesh.size,
-        remarks=remarks,
+        remarks=(*data.remarks, *remarks),
     )
-
-
-def check_final_split(setup: TrainingSetup) -> None:
-    """Checks before the training starts that the splits it needs exist.
-
-    Raises:
-      DatasetError: if a split is missing.
-    """
-    _ = setup.data.train_source
-    setup.data.eval_source(setup.final_split)

@@ -248,8 +248,8 @@ def _check_same_data(
     if differences:
         raise WorkdirError(
             f"{str(workdir)!r} holds a run on another version of its data: "
-            f"{'; '.join(differences)}. Use another --workdir, or install the version of the "
-            "package that the run began with"
+            f"{'; '.join(differences)}. Use another --workdir, or restore the data that the run "
+            "began with (for data of a package, install its version)"
         )
 
 
@@ -259,7 +259,7 @@ def _check_same_everywhere(data_versions: Mapping[str, str]) -> None:
     if largest_of_all(number) != -largest_of_all(-number):
         raise WorkdirError(
             f"the processes have different versions of the data; this one has {words}. Install the "
-            "same packages on every host"
+            "same packages, and copy the same files, to every host"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from spin_data.dataset import Batch, Record
+from spin_data.field_values import problem_of_values
 from spin_data.sources.batches import map_arrays, with_int32_labels
 
 __all__ = ["ArraySource"]
@@ -45,8 +46,8 @@ class ArraySource:
         if len(set(lengths.values())) != 1:
             raise ValueError(f"arrays have different numbers of examples: {lengths}")
         for name, array in arrays.items():
-            if array.dtype.kind in "fc" and not np.isfinite(array).all():
-                raise ValueError(f"{name} has values that are not finite; clean the data first")
+            if problem := problem_of_values(array):
+                raise ValueError(f"{name} has {problem}; clean the data first")
 
     def __len__(self) -> int:
         return len(next(iter(self.fields.values())))

@@ -18,6 +18,7 @@ __all__ = ["InMemorySource", "place_source", "place_splits", "source_bytes"]
 PLACEMENTS = ("auto", "disk", "memory")
 
 _RECORDS_AT_A_TIME = 500
+_NAMED = 20  # of the records that cannot be read
 _SHARE = 4  # "auto" uses at most 1 / _SHARE of the machine's memory
 
 
@@ -145,7 +146,15 @@ def source_bytes(source: RandomAccessSource) -> int:
 
 def _read_all(source: RandomAccessSource, name: str) -> ArraySource:
     size = len(source)
-    first = read_batch(source, np.arange(1))
+
+    def read(start: int, stop: int) -> Batch:
+        try:
+            return read_batch(source, np.arange(start, stop))
+        except (ValueError, OSError):
+            _name_all_unreadable(source, range(start, size))
+            raise
+
+    first = read(0, 1)
     whole = map_arrays(lambda array: np.empty((size, *array.shape[1:]), array.dtype), first)
 
     def put(target: np.ndarray, array: np.ndarray, chunk: slice) -> None:
@@ -160,10 +169,27 @@ def _read_all(source: RandomAccessSource, name: str) -> ArraySource:
     with tqdm(total=size, desc=f"Reading {name}", unit=" examples", disable=None) as progress:
         for start in range(0, size, _RECORDS_AT_A_TIME):
             chunk = slice(start, min(start + _RECORDS_AT_A_TIME, size))
-            batch = read_batch(source, np.arange(chunk.start, chunk.stop))
+            batch = read(chunk.start, chunk.stop)
             map_arrays(lambda target, array, chunk=chunk: put(target, array, chunk), whole, batch)
             progress.update(chunk.stop - chunk.start)
     return ArraySource(whole["input"], whole["label"])
+
+
+def _name_all_unreadable(source: RandomAccessSource, indices: range) -> None:
+    """Raises one error for all records that cannot be read, so that they are mended in one go."""
+    errors: list[ValueError | OSError] = []
+    for index in indices:
+        try:
+            _ = source[index]
+        except (ValueError, OSError) as error:
+            errors.append(error)
+    if not errors:
+        return
+    if len(errors) == 1:
+        raise errors[0]
+    more = f"; and {len(errors) - _NAMED} more" if len(errors) > _NAMED else ""
+    named = "; ".join(map(str, errors[:_NAMED]))
+    raise ValueError(f"{len(errors)} records cannot be read: {named}{more}") from errors[0]
 
 
 def _by_size(*sources: RandomAccessSource) -> str:

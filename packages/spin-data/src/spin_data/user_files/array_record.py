@@ -58,7 +58,7 @@ class ArrayRecordSource:
             if isinstance(arrays, np.ndarray):
                 raise ValueError("one array, expected an archive of named arrays")
             return check_record(dict(arrays), self._num_classes)
-        except (*BAD_NPZ, IndexError, RuntimeError) as error:
+        except BAD_NPZ as error:
             raise self._unreadable(number, error) from error
 
     def _unreadable(self, number: int, why: object) -> ValueError:

@@ -22,7 +22,8 @@ from spin_data.sources.array import ArraySource
 from spin_data.sources.batches import stack_records
 from spin_data.user_files.array_record import ArrayRecordSource, write_array_record
 from spin_data.user_files.field_records import BAD_NPZ, check_batch, check_record, form_of
-from spin_data.user_files.split_by_hash import SPLITS, check_shares, split_of
+from spin_data.user_files.file_version import version_of_files
+from spin_data.user_files.split_by_hash import SPLITS, check_shares, split_named, split_of
 from spin_registry import ClassSpec, FieldSpec
 
 __all__ = ["load_fields", "write_fields"]
@@ -36,6 +37,9 @@ _GRIDS = {
     "mcewen_wiaux": "McEwenWiauxGrid",
 }
 _ENDINGS = (".npz", ".array_record")
+# More classes than both limits are refused, unless the user states their number.
+_MAY_BE_SPARSE = 1000
+_CLASSES_PER_LABEL = 10
 
 
 def load_fields(
@@ -51,11 +55,12 @@ def load_fields(
 
     Args:
       path: an `.npz` or `.array_record` file, or a folder with one file for each split:
-        train.npz, test.npz.
+        train.npz, val.npz, test.npz.
       grid: the kind of grid that the arrays are sampled on: "equiangular", "fejer",
         "driscoll_healy", "gauss_legendre", "mcewen_wiaux", or the name of a registered grid
         that is determined by one size. The size follows from the shapes of the arrays.
-      num_classes: the number of classes; None for the largest label plus one.
+      num_classes: the number of classes; None for the largest label plus one, which must not
+        leave nine out of ten of more than a thousand classes without examples.
       validation: the share of examples for validation, if the files do not define splits.
       test: the share of examples for testing, if the files do not define splits.
       seed: seed of the division into splits.
@@ -69,22 +74,26 @@ def load_fields(
         number of the example), or an argument is out of range.
     """
     check_shares(validation, test, seed)
-    where = Path(path).expanduser()
-    sources = {
-        split: source
-        for file in _files(where)
-        for split, source in _read(
-            file, num_classes, validation, test, seed, alone=where.is_file()
-        ).items()
-    }
-    sources = {split: sources[split] for split in SPLITS if split in sources}
-    if "train" not in sources:
-        raise ValueError(f"{where}: no split 'train'; it has {', '.join(sources) or 'no splits'}")
-    record = sources["train"][0]
+    where = Path(os.path.expanduser(path))
+    files = _files(where)
+    if num_classes is not None:
+        num_classes = ClassSpec(num_classes).num_classes
+    found: dict[str, RandomAccessSource] = {}
+    divided = False
+    for file in files:
+        of_file, divided = _read(file, num_classes, validation, test, seed, alone=where.is_file())
+        found |= of_file
+    sources = {split: found[split] for split in SPLITS if split in found}
+    if not sources:
+        raise ValueError(f"{where}: no records; write at least one")
+    record = next(iter(sources.values()))[0]
     spec = FieldSpec(_grid_of(where, grid, record["input"]), _channels_of(record["input"]))
     if num_classes is None:
-        num_classes = max(2, 1 + max(_largest_label(source) for source in sources.values()))
-    return Dataset(spec, ClassSpec(num_classes), sources)
+        num_classes = _number_of_classes(where, sources.values())
+    records = sum(map(len, sources.values()))
+    contents = version_of_files(files, where.parent if where.is_file() else where)
+    version = f"{records} records, {contents}"
+    return Dataset(spec, ClassSpec(num_classes), sources, version=version, divided=divided)
 
 
 def write_fields(path: str | os.PathLike[str], records: Iterable[Record]) -> int:
@@ -105,7 +114,7 @@ def write_fields(path: str | os.PathLike[str], records: Iterable[Record]) -> int
         record of fields or differs from the first in its shapes or dtypes.
       OSError: the file cannot be written.
     """
-    target = Path(path)
+    target = Path(os.path.expanduser(path))
     if target.suffix not in _ENDINGS:
         raise ValueError(f"{target}: the name must end in {' or '.join(_ENDINGS)}")
     if not target.parent.is_dir():
@@ -126,14 +135,21 @@ def _files(where: Path) -> list[Path]:
         if where.suffix not in _ENDINGS:
             raise ValueError(f"{where}: the name must end in {' or '.join(_ENDINGS)}")
         return [where]
-    names = [f"{split}{ending}" for split in SPLITS for ending in _ENDINGS]
-    files = [where / name for name in names if (where / name).is_file()]
+    files = []
+    if where.is_dir():
+        files = sorted(p for p in where.iterdir() if p.suffix in _ENDINGS and p.name[0] != ".")
     if not files:
         raise FileNotFoundError(
             f"{where}: neither a file that ends in {' or '.join(_ENDINGS)}, nor a folder with one "
-            f"such file for each split, for example {names[0]}"
+            "such file for each split, for example train.npz"
         )
-    if len({file.stem for file in files}) < len(files):
+    by_split = {file: split_named(file.stem) for file in files}
+    if strangers := [file.name for file, split in by_split.items() if split not in SPLITS]:
+        raise ValueError(
+            f"{where}: {', '.join(strangers)} in a folder with one file for each split; splits are "
+            f"{', '.join(SPLITS)}"
+        )
+    if len(set(by_split.values())) < len(files):
         raise ValueError(f"{where}: two files for one split: {', '.join(f.name for f in files)}")
     return files
 
@@ -146,8 +162,8 @@ def _read(
     seed: int,
     *,
     alone: bool,
-) -> dict[str, RandomAccessSource]:
-    """Reads the sources in a file, by split.
+) -> tuple[dict[str, RandomAccessSource], bool]:
+    """Reads the sources in a file, by split, and returns whether a hash divided the examples.
 
     A file in a folder contains the split of its name. If the file is the only one (`alone`), its
     array "split" defines the splits. Without this array, a hash divides the examples.
@@ -155,28 +171,30 @@ def _read(
     if file.suffix == ".array_record":
         source = ArrayRecordSource(file, num_classes=num_classes)
         if not alone:
-            return {file.stem: source}
+            return {split_named(file.stem): source}, False
         splits = _split_names(len(source), validation, test, seed)
-        return {
-            split: ArrayRecordSource(file, np.flatnonzero(splits == split), num_classes)
+        sources: dict[str, RandomAccessSource] = {
+            str(split): ArrayRecordSource(file, np.flatnonzero(splits == split), num_classes)
             for split in np.unique(splits)
         }
+        return sources, True
     fields, labels, named = _arrays(file, num_classes)
     if not alone:
-        splits = np.full(len(labels), file.stem)
+        splits = np.full(len(labels), split_named(file.stem))
     elif named is None:
         splits = _split_names(len(labels), validation, test, seed)
     else:
-        splits = named
+        splits = np.array([split_named(str(name)) for name in named])
     if strangers := sorted(set(splits.tolist()) - set(SPLITS)):
         raise ValueError(f"{file}: split {strangers[0]!r}, expected one of {', '.join(SPLITS)}")
-    return {
+    sources = {
         str(split): ArraySource(
             {name: array[splits == split] for name, array in fields.items()},
             labels[splits == split],
         )
         for split in np.unique(splits)
     }
+    return sources, alone and named is None
 
 
 def _arrays(
@@ -196,7 +214,8 @@ def _arrays(
         if splits is not None and splits.shape != batch["label"].shape:
             raise ValueError(f"split has shape {splits.shape}, label {batch['label'].shape}")
     except BAD_NPZ as error:
-        raise ValueError(f"{file}: no fields to read ({error})") from error
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{file}: no fields to read ({why})") from error
     return batch["input"], batch["label"], splits
 
 
@@ -235,10 +254,25 @@ def _channels_of(fields: Mapping[str, np.ndarray]) -> dict[int, int]:
     return {spin_weight(name): array.shape[2] for name, array in fields.items()}
 
 
-def _largest_label(source: RandomAccessSource) -> int:
+def _number_of_classes(where: Path, sources: Iterable[RandomAccessSource]) -> int:
+    """Returns the largest label plus one, if not nearly all of these classes are without a label.
+
+    Labels that are no class numbers (identifiers, dates) would make a model of millions of classes.
+    """
+    labels = set[int]().union(*map(_labels_of, sources))
+    count = max(2, 1 + max(labels))
+    if count > max(_MAY_BE_SPARSE, _CLASSES_PER_LABEL * len(labels)):
+        raise ValueError(
+            f"{where}: the largest label is {count - 1}, but there are only {len(labels)} "
+            f"different labels; number the classes from 0, or set num_classes to {count}"
+        )
+    return count
+
+
+def _labels_of(source: RandomAccessSource) -> set[int]:
     if isinstance(source, ArraySource) and isinstance(source.labels, np.ndarray):
-        return int(source.labels.max())
-    return max(source[index]["label"] for index in range(len(source)))
+        return set(np.unique(source.labels).tolist())
+    return {source[index]["label"] for index in range(len(source))}
 
 
 def _alike(records: Iterable[Record]) -> Iterator[Record]:

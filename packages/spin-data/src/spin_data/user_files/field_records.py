@@ -1,17 +1,22 @@
 """Checks named arrays and converts them to records of fields with a label."""
 
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from spin_data.dataset import Record, spin_weight
+from spin_data.field_values import as_field_dtype, problem_of_dtype, problem_of_values
 
 __all__ = ["BAD_NPZ", "check_batch", "check_record", "form_of"]
 
-BAD_NPZ = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile)
-"""The errors of reading an `.npz` that is damaged or has other contents."""
+BAD_NPZ = Exception
+"""The errors of reading an `.npz` that is damaged or has other contents.
+
+Damaged members of the archive cause exceptions of many types: of zip files, of the compressors
+(`zlib.error`, `lzma.LZMAError`), of headers that ask for impossible arrays (`MemoryError`), and of
+encryption (`RuntimeError`). The files are read, and nothing else, where these are caught.
+"""
 
 
 def check_record(
@@ -32,8 +37,8 @@ def check_record(
     """
     fields = _fields(arrays, "lat, long, channel")
     for name, array in fields.items():
-        if finite and array.dtype.kind in "fc" and not np.isfinite(array).all():
-            raise ValueError(f"{name} has values that are not finite")
+        if finite and (problem := problem_of_values(array)):
+            raise ValueError(f"{name} has {problem}")
     labels = _labels(arrays["label"], num_classes, axes=0)
     return {"input": fields, "label": int(labels)}
 
@@ -57,9 +62,9 @@ def check_batch(arrays: Mapping[str, np.ndarray], num_classes: int | None = None
     for name, array in fields.items():
         if len(array) != len(labels):
             raise ValueError(f"{len(array)} of {name}, but {len(labels)} labels")
-        if array.dtype.kind in "fc" and not np.isfinite(array).all():
-            bad = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(1))[0])
-            raise ValueError(f"{name} of record {bad} has values that are not finite")
+        if problem_of_values(array):
+            bad = next(i for i, values in enumerate(array) if problem_of_values(values))
+            raise ValueError(f"{name} of record {bad} has {problem_of_values(array[bad])}")
     return {"input": fields, "label": labels.astype(np.int32)}
 
 
@@ -69,11 +74,13 @@ def form_of(record: Record) -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def _fields(arrays: Mapping[str, np.ndarray], axes: str) -> dict[str, np.ndarray]:
-    fields = {name: array for name, array in arrays.items() if name != "label"}
+    fields = {name: as_field_dtype(array) for name, array in arrays.items() if name != "label"}
     if "label" not in arrays or not fields:
         raise ValueError(f"arrays {sorted(arrays)}, expected 'label' and 'spin_0' or other spins")
     for name, array in fields.items():
         spin_weight(name)
+        if problem := problem_of_dtype(array):
+            raise ValueError(f"{name} has {problem}")
         if array.ndim != len(axes.split(", ")) + (array.dtype == np.int8):
             raise ValueError(f"{name} has shape {array.shape}, expected {axes}")
     return fields

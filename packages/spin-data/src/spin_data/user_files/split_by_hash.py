@@ -1,9 +1,23 @@
-"""Assigns examples to splits by a hash of their names, for files without given splits."""
+"""Assigns examples to splits: by the names that users give them, or by a hash."""
 
 import hashlib
 import os
 
 SPLITS = ("train", "validation", "test")
+
+_OTHER_NAMES = {
+    "training": "train",
+    **dict.fromkeys(("val", "valid", "dev"), "validation"),
+    **dict.fromkeys(("testing", "eval", "evaluation"), "test"),
+}
+
+
+def split_named(name: str) -> str:
+    """Returns the split that a user's name for it means, or the name in lower case.
+
+    For example, "Val" means "validation".
+    """
+    return _OTHER_NAMES.get(name.lower(), name.lower())
 
 
 def check_shares(validation: float, test: float, seed: int) -> None:
@@ -13,10 +27,10 @@ def check_shares(validation: float, test: float, seed: int) -> None:
       ValueError: a share is not a number in [0, 1), nothing would be left to train on, or the
         seed is not an integer.
     """
-    if not isinstance(seed, int):
+    if not isinstance(seed, int) or isinstance(seed, bool):
         raise ValueError(f"seed is {seed!r}, expected an integer")
     for name, share in (("validation", validation), ("test", test)):
-        if not isinstance(share, int | float):
+        if not isinstance(share, int | float) or isinstance(share, bool):
             raise ValueError(f"{name} is {share!r}, expected a share in [0, 1)")
         if not 0 <= share < 1:
             raise ValueError(f"{name} is {share}, expected a share in [0, 1)")
