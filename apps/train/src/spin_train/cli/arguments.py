@@ -1,9 +1,11 @@
 """Code that the commands share. A user error prints one line and gives exit code 2."""
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
 
 from spin_train.errors import ConfigurationError, UserError
 
@@ -46,8 +48,26 @@ def run_command(
       The exit code: 0, or 2 after a user error, which is printed to stderr as one line.
     """
     try:
-        action(parser.parse_args(argv))
+        with warnings_in_one_line(parser.prog):
+            action(parser.parse_args(argv))
     except UserError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+@contextlib.contextmanager
+def warnings_in_one_line(command: str) -> Iterator[None]:
+    """Prints each warning for the user as one line to stderr, without the place in the code."""
+    before = warnings.formatwarning
+
+    def one_line(message: Warning | str, category: type[Warning], *place: Any, **line: Any) -> str:
+        if category is not UserWarning:
+            return before(message, category, *place, **line)
+        return f"{command}: note: {' '.join(str(message).split())}\n"
+
+    warnings.formatwarning = one_line
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before

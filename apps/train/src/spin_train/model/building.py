@@ -11,7 +11,7 @@ from flax import nnx
 
 import spin_data
 import spin_registry
-from spin_layers import fill_weights, read_weights, replaced_weights
+from spin_layers import create_with_weights, read_weights, replaced_weights
 from spin_registry import ModelDescription
 from spin_train.errors import ModelError, as_user_error, plugin_errors
 from spin_train.model.functional import FunctionalModel, functional_model
@@ -102,8 +102,9 @@ def load_trained_model(path: str | Path) -> TrainedModel:
     with as_user_error(ModelError, f"weights {str(path)!r}", *causes):
         weights = read_weights(path)
         description = ModelDescription.from_json(weights.metadata)
-        module = description.create(nnx.Rngs(0))
-        fill_weights(module, weights)
+        module = create_with_weights(
+            lambda: description.create(nnx.Rngs(0)), weights, description.sizes()
+        )
     model = functional_model(module)
     return TrainedModel(model, model.variables, description)
 
