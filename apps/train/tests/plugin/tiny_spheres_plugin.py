@@ -12,6 +12,14 @@ _KINDS = (
     "not_downloaded",
     "nan",
     "own_grid",
+    "none",
+    "dict",
+    "few_names",
+    "number_names",
+    "no_source",
+    "exits",
+    "exiting_records",
+    "failing_records",
 )
 
 
@@ -20,6 +28,10 @@ def register_models():
     return [
         sr.ModelEntry("tiny_spheres_net", "tiny_spheres:TinyNet", summary="for tests"),
         sr.ModelEntry("tiny_spheres_linen", "tiny_spheres:BridgedNet", summary="Linen's, bridged"),
+        *(
+            sr.ModelEntry(f"tiny_spheres_{fault}", "tiny_spheres:make_faulty", "", {"fault": fault})
+            for fault in ("none", "one_too_few", "tuple", "complex", "exits", "fails")
+        ),
     ]
 
 

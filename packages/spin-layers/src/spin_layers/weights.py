@@ -178,6 +178,8 @@ def create_with_weights(
         model = create()
     except MemoryError as error:
         raise ValueError("the model needs more memory than there is") from error
+    if not isinstance(model, nnx.Module):
+        raise ValueError(f"the model's factory returned {model!r:.80}, no flax.nnx.Module")
     fill_weights(model, weights)
     return model
 

@@ -1,6 +1,7 @@
 """The command `spin-predict`: labels images with a trained model."""
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -36,13 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _predict(arguments: argparse.Namespace) -> None:
     from spin_train.inference.prediction import model_of_run, model_of_weights, predict
 
-    if arguments.weights is not None:
-        model = model_of_weights(arguments.weights)
-    else:
-        model = model_of_run(arguments.workdir, arguments.checkpoint)
-    for found in predict(
-        model, arguments.images, projection=arguments.projection, inverted=arguments.invert
-    ):
+    # stdout is for the predictions alone, which programs read; models of plugins may print.
+    with contextlib.redirect_stdout(sys.stderr):
+        if arguments.weights is not None:
+            model = model_of_weights(arguments.weights)
+        else:
+            model = model_of_run(arguments.workdir, arguments.checkpoint)
+        predictions = predict(
+            model, arguments.images, projection=arguments.projection, inverted=arguments.invert
+        )
+    for found in predictions:
         if arguments.json:
             record = {"image": found.path, "label": found.label, "class": found.class_name}
             print(json.dumps(record | {"probabilities": found.probabilities}))

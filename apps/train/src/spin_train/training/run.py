@@ -17,7 +17,7 @@ from spin_train.report import write_report
 from spin_train.training.interruption import Interruption
 from spin_train.training.loop import RunServices, TrainingLoop
 from spin_train.training.progress import Progress
-from spin_train.training.setup import TrainingSetup, check_final_split, make_setup
+from spin_train.training.setup import TrainingSetup, check_before_training, make_setup
 from spin_train.workdir.checkpoints import BEST_FOLDER, Checkpoints
 from spin_train.workdir.identity import (
     SUMMARY_FILE,
@@ -64,7 +64,7 @@ def train(
     # If there is a checkpoint, its weights replace those that the run started from.
     weights = "" if has_checkpoints(workdir) else None
     setup = make_setup(config, batch_size, initial_weights=weights)
-    check_final_split(setup)
+    check_before_training(setup)
 
     with contextlib.ExitStack() as stack:
         claim = claimed_workdir(workdir, config, batch_size, setup.data.versions)

@@ -9,8 +9,10 @@ import ml_collections
 import optax
 from jax.sharding import Mesh
 
+import spin_registry
 from spin_train.devices.sharding import data_mesh, replicate
-from spin_train.model.building import build_model, describe_model, with_weights
+from spin_train.errors import blamed
+from spin_train.model.building import build_model, check_outputs, describe_model, with_weights
 from spin_train.model.functional import FunctionalModel
 from spin_train.model.train_state import TrainState, initial_state
 from spin_train.model.trained import TrainedModel
@@ -133,11 +135,15 @@ def make_setup(
     )
 
 
-def check_final_split(setup: TrainingSetup) -> None:
-    """Checks before the training starts that the splits it needs exist.
+def check_before_training(setup: TrainingSetup) -> None:
+    """Checks what would otherwise fail after hours: the splits, and the model's outputs.
 
     Raises:
       DatasetError: if a split is missing.
+      ModelError: if the model's outputs do not suit the dataset.
     """
-    _ = setup.data.train_source
     setup.data.eval_source(setup.final_split)
+    name = setup.config.dataset
+    with blamed(spin_registry.dataset_origin(name)):
+        record = setup.data.train_source[0]
+    check_outputs(setup.model, record, setup.data.dataset.output)
