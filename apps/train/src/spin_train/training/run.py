@@ -84,7 +84,7 @@ def train(
             workdir,
             checkpoints,
             best,
-            stack.enter_context(MetricWriter(workdir, first_step)),
+            stack.enter_context(MetricWriter(workdir, first_step, remarks.append)),
             stack.enter_context(Progress(first_step, setup.num_train_steps)),
             stack.enter_context(Interruption()),
         )
