@@ -63,9 +63,15 @@ class MetricWriter:
     def __enter__(self) -> "MetricWriter":
         return self
 
-    def __exit__(self, *error: object) -> None:
-        if self._events is not None:
-            self._events.close()
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if self._events is None:
+            return
+        try:
+            with self._writing():
+                self._events.close()
+        except WorkdirError:
+            if kind is None:  # otherwise the first error is more helpful
+                raise
 
     def write(self, step: int, values: Mapping[str, float], split: str = "") -> None:
         """Writes scalars of a step, which replace earlier ones of the same step and names.
@@ -86,9 +92,10 @@ class MetricWriter:
         else:
             with self._writing(), self._path.open("a") as file:
                 file.write(_line(record))
-        for name, value in values.items():
-            self._events.add_scalar(name, value, step)
-        self._events.flush()
+        with self._writing():
+            for name, value in values.items():
+                self._events.add_scalar(name, value, step)
+            self._events.flush()
 
     def _rewrite(self) -> None:
         with self._writing(), replaced_file(self._path) as partial:
