@@ -295,6 +295,23 @@ def test_another_configuration_in_the_workdir_is_refused(config, tmp_path):
     spin_train.train(config, tmp_path)
 
 
+def test_an_evaluation_without_a_batch_is_refused_before_the_first_step(config, tmp_path):
+    config.update({"eval_pad_last_batch": False, "per_device_batch_size": 4})  # 32 on 8 devices
+    with pytest.raises(spin_train.UserError, match=r"'validation' of .* has 20 examples, few"):
+        spin_train.train(config, tmp_path)
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_keys_of_evaluation_may_differ_in_a_run_that_goes_on(config, tmp_path):
+    config.update({"num_train_steps": 2, "eval_pad_last_batch": False})
+    without = spin_train.train(config, tmp_path)["validation"]  # of 16 examples
+    config.eval_pad_last_batch = True
+    whole = spin_train.train(config, tmp_path)["validation"]  # of all 20
+    assert whole["eval_loss"] != without["eval_loss"]
+    config.num_eval_steps = 1
+    assert spin_train.train(config, tmp_path)["validation"] == without
+
+
 def test_the_best_state_is_kept_beside_the_last(config, tmp_path, monkeypatch):
     evaluate_as(monkeypatch, config, 0.25, 0.75, 0.75, 0.5)
     spin_train.train(config, tmp_path)

@@ -23,12 +23,14 @@ LOCK_FILE = ".lock"
 
 _LARGEST_BATCH = 2**31  # indices of examples are int32
 
-# Keys that may change when a run is resumed: how often it logs, evaluates and saves, and how it
-# reads its records. The batch size per device depends on the number of devices: a resumed run keeps
-# its global batch.
+# Keys that may change when a run is resumed: how often it logs, evaluates and saves, how much it
+# evaluates, and how it reads its records. The batch size per device depends on the number of
+# devices: a resumed run keeps its global batch.
 _MAY_DIFFER = (
     "log_loss_every_steps",
     "eval_every_steps",
+    "num_eval_steps",
+    "eval_pad_last_batch",
     "checkpoint_every_steps",
     "per_device_batch_size",
     "data_placement",
