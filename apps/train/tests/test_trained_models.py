@@ -2,12 +2,15 @@
 
 import dataclasses
 import json
+import warnings
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 import spin_data
 import spin_models
@@ -91,6 +94,26 @@ def test_the_best_checkpoint_is_another_model(run, tmp_path):
     )
     with pytest.raises(spin_train.UserError, match="no checkpoint is called 'worst'"):
         spin_train.evaluate(run, checkpoint="worst")
+
+
+def test_weights_without_a_checksum_are_said_in_one_line(weights, tmp_path):
+    with safe_open(weights, framework="numpy") as file:
+        header = {k: v for k, v in file.metadata().items() if k != "checksum"}
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(arrays, tmp_path / "older", metadata=header)
+    shown = []
+
+    def warn(message, category, *place):
+        shown.append(warnings.formatwarning(message, category, *place[:2]))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = warn
+        predict.main(["--weights", str(tmp_path / "older"), str(tmp_path / "gone.png")])
+    (note,) = shown
+    assert note.startswith(f"spin-predict: note: '{tmp_path / 'older'}' has no checksum")
+    assert note.count("\n") == 1
+    assert warnings.formatwarning("a", UserWarning, "place", 1).startswith("place:1: UserWarning")
 
 
 def test_evaluate_writes_metrics_and_equivariance(run, capsys):

@@ -1,6 +1,7 @@
 """The protocol: sources, and the check of what a dataset promises."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -163,6 +164,25 @@ IMAGE = np.zeros((4, 4, 1), np.float32)
 def test_check_dataset_says_what_does_not_fit(source, message):
     with pytest.raises(ValueError, match=message):
         check_dataset(make_dataset(splits={"train": source}))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (None, "its loader returned None, without input, output, splits"),
+        ({"input": 1}, "its loader returned a dict, without input, output, splits"),
+        (make_dataset(input={0: 1}), "its input is {0: 1}, expected a spin_registry.FieldSpec"),
+        (make_dataset(splits=[1]), "its splits are a list, expected a mapping"),
+        (make_dataset(splits={"train": iter([])}), "'train' is of type list_iterator"),
+        (make_dataset(splits={"train": [1]}), "record 0: of type int, expected a mapping"),
+        (make_dataset(class_names=("a", "b")), "it has 2 class_names for 3 classes"),
+        (make_dataset(class_names="abc"), "its class_names are 'abc', expected a tuple of strings"),
+        (make_dataset(class_names=(0, 1, 2)), "expected a tuple of strings"),
+    ],
+)
+def test_what_a_loader_returns_is_checked(dataset, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_dataset(dataset)
 
 
 def test_a_version_is_a_string():

@@ -11,6 +11,10 @@ import spin_layers as sl
 from spin_layers import weights as module
 
 GRID = st.EquiangularGrid(8)
+TREE = {
+    "params": {"a": np.arange(6, dtype=np.float32), "b": np.full(3, 1j, np.complex64)},
+    "batch_stats": {"count": np.int32(7)},
+}
 
 
 def make_block(seed, width=2):
@@ -101,3 +105,139 @@ def test_a_missing_folder_is_reported_with_the_file_s_name(tmp_path):
         sl.write_weights(path, {"params": {"a": jnp.ones(2)}})
     assert raised.value.filename == str(path)
     assert "partial" not in str(raised.value)
+
+
+def rewritten(path, change, checksum=True):
+    """Changes the arrays and the header of a file with `change`, with a right checksum or none."""
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+
+    with safe_open(path, framework="numpy") as file:
+        header = file.metadata()
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    header.pop("checksum", None)
+    change(arrays, header)
+    if checksum:
+        header["checksum"] = module._checksum(arrays, header)
+    save_file(arrays, path, metadata=header)
+
+
+def test_scalars_and_integers_keep_their_shape_and_dtype(tmp_path):
+    sl.write_weights(tmp_path / "w", TREE)
+    filled, unmatched, mismatched = sl.replaced_weights(TREE, sl.read_weights(tmp_path / "w"))
+    assert unmatched == mismatched == ()
+    assert filled["batch_stats"]["count"].shape == ()
+    assert filled["batch_stats"]["count"].dtype == jnp.int32
+
+
+def test_any_changed_bit_is_noticed(tmp_path):
+    """The format itself notices few of them: bits of the arrays, and of the metadata's text."""
+    path = tmp_path / "w"
+    sl.write_weights(path, TREE, {"of": "a test", "numbers": [1, 2]})
+    intact, whole = sl.read_weights(path), path.read_bytes()
+    length = int.from_bytes(whole[:8], "little")
+    random = np.random.default_rng(0)
+    refused = []
+    places = [*random.integers(len(whole), size=300), *range(8 + length, len(whole))]
+    for place in places:
+        changed = bytearray(whole)
+        changed[place] ^= 1 << int(random.integers(8))
+        path.write_bytes(changed)
+        try:
+            found = sl.read_weights(path)
+        except ValueError as error:
+            refused.append(str(error))
+        else:  # white space at the end of the header
+            assert place < 8 + length
+            assert found.metadata == intact.metadata
+            jax.tree.map(np.testing.assert_array_equal, found.arrays, intact.arrays)
+    assert len(refused) > 200
+    for line in refused:
+        assert str(path) in line
+        assert "\n" not in line
+
+
+def test_a_file_without_a_checksum_is_read_and_said(tmp_path):
+    sl.write_weights(tmp_path / "w", TREE)
+    rewritten(tmp_path / "w", lambda arrays, header: None, checksum=False)
+    with pytest.warns(UserWarning, match=r"w' has no checksum, .* write it again with spin-export"):
+        arrays = sl.read_weights(tmp_path / "w").arrays
+    np.testing.assert_array_equal(arrays["params.a"], np.arange(6))
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("complex", "5"),
+        ("complex", '["params.no"]'),
+        ("complex", '[["params.b"]]'),
+        ("complex", '["params.a"]'),
+        ("complex", "[" * 5000 + "]" * 5000),
+        ("metadata", "[1]"),
+        ("metadata", "7"),
+        ("metadata", "1" * 6000),
+        ("metadata", "{"),
+    ],
+)
+def test_a_header_of_the_wrong_types_is_one_line(tmp_path, key, text):
+    sl.write_weights(tmp_path / "w", TREE)
+    rewritten(tmp_path / "w", lambda arrays, header: header.update({key: text}))
+    with pytest.raises(ValueError, match=r"w' has a damaged header: ") as raised:
+        sl.read_weights(tmp_path / "w")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_dtype_that_numpy_lacks_is_one_line(tmp_path):
+    sl.write_weights(tmp_path / "w", {"params": {"a": np.ones(4, np.uint16)}})
+    content = (tmp_path / "w").read_bytes()
+    (tmp_path / "w").write_bytes(content.replace(b'"U16"', b'"BF16"').replace(b"  ", b" ", 1))
+    content = bytearray((tmp_path / "w").read_bytes())
+    content[:8] = (int.from_bytes(content[:8], "little")).to_bytes(8, "little")
+    (tmp_path / "w").write_bytes(content)
+    with pytest.raises(ValueError, match="w'"):
+        sl.read_weights(tmp_path / "w")
+
+
+def test_integers_are_no_weights_of_a_float_parameter(tmp_path):
+    sl.write_weights(tmp_path / "w", {"params": {"a": np.ones(6, np.int32)}})
+    own = {"params": {"a": jnp.zeros(6)}}
+    _, unmatched, _ = sl.replaced_weights(own, sl.read_weights(tmp_path / "w"))
+    assert unmatched == ("params.a is float32, the file's int32",)
+
+
+@pytest.mark.parametrize("width", [10**5, 10**11])
+def test_absurd_sizes_are_refused_before_anything_is_made(tmp_path, width):
+    sl.write_weights(tmp_path / "w", make_block(0), {"width": width})
+    weights = sl.read_weights(tmp_path / "w")
+    width = weights.metadata["width"]
+    with pytest.raises(ValueError, match="do not fit this model"):
+        sl.create_with_weights(lambda: make_block(0, width), weights, [width])
+
+
+def test_created_with_weights_it_is_the_model_that_was_written(tmp_path):
+    written = make_block(3)
+    sl.write_weights(tmp_path / "w", written)
+    weights = sl.read_weights(tmp_path / "w")
+    for sizes in ((), (2,), (10**6,)):  # the last one only has the shapes compared first
+        created = sl.create_with_weights(lambda: make_block(1), weights, sizes)
+        jax.tree.map(np.testing.assert_array_equal, states(created), states(written))
+
+
+def test_a_factory_that_cannot_be_traced_is_called(tmp_path):
+    def create():
+        block = make_block(1)
+        assert float(block.convolution.kernel[...].real.sum()) != 0  # a value, not a shape
+        return block
+
+    sl.write_weights(tmp_path / "w", make_block(3))
+    created = sl.create_with_weights(create, sl.read_weights(tmp_path / "w"), [10**6])
+    jax.tree.map(np.testing.assert_array_equal, states(created), states(make_block(3)))
+
+
+def test_a_model_beyond_memory_is_one_line(tmp_path):
+    def create():
+        raise MemoryError("bad_alloc")
+
+    sl.write_weights(tmp_path / "w", make_block(3))
+    with pytest.raises(ValueError, match="needs more memory than there is"):
+        sl.create_with_weights(create, sl.read_weights(tmp_path / "w"))

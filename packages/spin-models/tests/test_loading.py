@@ -54,6 +54,37 @@ def test_files_of_no_model(tmp_path):
         spin_models.load(tmp_path / "w")
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"output": {"num_classes": 10**12}}, "do not fit this model: params.head"),
+        ({"input": {"channels": {"0": 10**12}}}, "do not fit this model: params.blocks.0"),
+        ({"input": {"channels": {"0": 10**30}}}, "cannot be created with the options"),
+        ({"input": {"grid": {"kind": "EquiangularGrid", "resolution": 10**6}}}, "MemoryError"),
+        (
+            {"input": {"grid": {"kind": "EquiangularGrid", "resolution": 10**13}}},
+            "MemoryError|large",
+        ),
+        ({"model_options": {"widths": [4, 10**9]}}, "do not fit this model: params.blocks.1"),
+        ({"model_options": {"filter_values": [3, 10**9]}}, "filter"),
+        ({"model_options": {"widths": "ab"}}, "cannot be created with the options"),
+        ({"model_options": {"widths": [4, None]}}, "cannot be created with the options"),
+        ({"model_options": {"pool": 3}}, "cannot be created with the options"),
+        ({"class_names": ["a", "b"]}, "class_names has 2 names for 3 classes"),
+    ],
+)
+def test_metadata_of_absurd_sizes_and_wrong_types(tmp_path, changed, message):
+    """Each is one line, and takes no memory or time to speak of."""
+    metadata = METADATA | {
+        key: {**METADATA[key], **value} if isinstance(value, dict) else value
+        for key, value in changed.items()
+    }
+    sl.write_weights(tmp_path / "w", make(0), metadata)
+    with pytest.raises((ValueError, sr.RegistryError), match=message) as raised:
+        spin_models.load(tmp_path / "w")
+    assert "\n" not in str(raised.value)
+
+
 def test_pretrained_weights_are_listed_and_load():
     name, dataset = "spin_classifier_6_layers", "spherical_mnist/rotated"
     assert (name, dataset) in spin_models.pretrained_names()

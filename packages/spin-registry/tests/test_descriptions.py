@@ -261,20 +261,56 @@ def test_every_missing_key_is_named():
         sr.ModelDescription.from_json({"step": 100})
 
 
+GRID = {"kind": "rings", "count": 8}
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"input": {"channels": {"0": 1}}}, r"not a description of a model: KeyError\('grid'\)"),
-        ({"input": {"grid": {"kind": "rings", "count": 8}}}, r"KeyError\('channels'\)"),
-        ({"input": {"channels": {"a": 1}}}, "not a description of a model: channels is {'a': 1}"),
-        ({"input": 3}, "not a description of a model: TypeError"),
-        ({"output": 3}, "not a description of a model: TypeError"),
+        ({"input": {"channels": {"0": 1}}}, "input must have a grid and channels"),
+        ({"input": {"grid": GRID}}, "input must have a grid and channels"),
+        ({"input": {"grid": GRID, "channels": {"a": 1}}}, "input: channels is {'a': 1}, but must"),
+        ({"input": {"grid": GRID, "channels": [1]}}, r"input: channels is \[1\], but must map"),
+        ({"input": {"grid": GRID, "channels": {"0": "1"}}}, "must be a positive integer, not '1'"),
+        ({"input": {"grid": "rings", "channels": {"0": 1}}}, "'rings' describes no grid"),
+        ({"input": 3}, "not a description of a model: input must have a grid and channels, not 3"),
+        ({"output": 3}, "not a description of a model: output must have a grid and channels"),
         ({"output": {"num_classes": 1}}, "num_classes must be an integer of at least 2, not 1"),
+        ({"output": {"num_classes": "3"}}, "num_classes must be an integer of at least 2, not '3'"),
+        ({"model_name": 5}, "model_name must be a string, not 5"),
+        ({"model_options": [1]}, r"model_options must map names to values, not \[1\]"),
+        ({"class_names": "abc"}, "class_names must be a list of strings, not 'abc'"),
+        ({"class_names": ["a", 1, "c"]}, "class_names must be a list of strings"),
+        ({"class_names": ["a"]}, "class_names has 1 names for 3 classes"),
     ],
 )
 def test_a_damaged_description_is_refused(grids, changed, message):
     with pytest.raises(ValueError, match=message):
         sr.ModelDescription.from_json(described(grids).to_json() | changed)
+
+
+def test_the_sizes_of_a_model_are_listed(grids):
+    options = {"widths": [4, [6]], "wide": True, "slope": 0.5, "more": {"depth": 7}}
+    spec = sr.FieldSpec(grids.Rings(8), {0: 1, 1: 2})
+    description = sr.ModelDescription("my_net", options, spec, sr.ClassSpec(3))
+    assert sorted(description.sizes()) == [1, 2, 3, 4, 6, 7]
+    dense = sr.ModelDescription("my_net", {}, spec, sr.FieldSpec(grids.Rings(8), {2: 9}))
+    assert sorted(dense.sizes()) == [1, 2, 9]
+
+
+def test_options_that_the_factory_cannot_use_are_one_error(grids, site):
+    site.write("failing.py", "def net(input, output, *, rngs, depth): return [0] * (depth + 1)")
+    site.plugin(
+        "fails",
+        "@sr.hookimpl\ndef register_models(): return [sr.ModelEntry('failing_net', 'failing:net')]",
+    )
+    sr.refresh()
+    description = sr.ModelDescription(
+        "failing_net", {"depth": "2"}, sr.FieldSpec(grids.Rings(8)), sr.ClassSpec(3)
+    )
+    said = r"^model 'failing_net' cannot be created with the options \{'depth': '2'\}: TypeError: "
+    with pytest.raises(sr.OptionError, match=said):
+        description.create("rngs")
 
 
 @pytest.mark.parametrize(

@@ -231,3 +231,14 @@ def test_entries_are_values():
     assert hash(entry) == hash(sr.ModelEntry("name", "a:b", "", {"depth": 4}))
     assert pickle.loads(pickle.dumps(entry)) == copy.deepcopy(entry) == entry
     assert repr(entry) == "ModelEntry(name='name', factory='a:b', summary='', options={'depth': 4})"
+
+
+@pytest.mark.parametrize("where", ["import", "call"])
+def test_an_object_that_exits_is_an_error(site, where):
+    """`sys.exit` would end a command with status 0 and no word."""
+    call = "raise SystemExit(0)" if where == "call" else "pass"
+    source = f"def load(): {call}\n" + ("raise SystemExit(0)" if where == "import" else "")
+    site.write("exiting.py", source)
+    entry = sr.DatasetEntry("quitter", "exiting:load")
+    with pytest.raises(sr.PluginExitError, match=r"^dataset 'quitter'.*called sys.exit\(0\)"):
+        entry.load()

@@ -134,3 +134,13 @@ def test_a_name_may_carry_an_argument(site):
 def test_a_malformed_argument_is_refused():
     with pytest.raises(ValueError, match="argument must be the name of an option"):
         sr.DatasetEntry("d", "a:b", argument="two words")
+
+
+def test_the_origin_of_an_entry_names_its_plugin(site):
+    source = "@sr.hookimpl\ndef register_datasets(): "
+    source += "return [sr.DatasetEntry('mine', 'a:b', argument='path')]"
+    site.plugin("one", source, version="1.1")
+    sr.refresh()
+    assert sr.dataset_origin("mine") == "dataset 'mine' (plugin 'one' of one-dist 1.1)"
+    assert sr.dataset_origin("mine:/data") == "dataset 'mine:/data' (plugin 'one' of one-dist 1.1)"
+    assert sr.model_origin("none") == "model 'none'"

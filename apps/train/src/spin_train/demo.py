@@ -14,7 +14,6 @@ from collections.abc import Sequence
 import ml_collections
 
 from spin_train.cli.arguments import user_path
-from spin_train.cli.train import fail
 from spin_train.configuration import load_config
 from spin_train.errors import UserError
 from spin_train.training.interruption import Interrupted
@@ -63,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 if (model_name, mode) == (_MODELS[0], "R/R"):
                     accuracy = summary["test"]["accuracy"]
     except UserError as error:
-        return fail(error)
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
     except Interrupted as end:
         print(f"demo: stopped by {end.signal.name}; run it again to start over", file=sys.stderr)
         return 128 + end.signal

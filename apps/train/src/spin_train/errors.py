@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import traceback
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -57,6 +58,46 @@ def as_user_error(kind: type[UserError], subject: str, *causes: type[Exception])
         raise kind(f"{subject}: {' '.join(text.split()) or type(error).__name__}") from error
 
 
+@contextlib.contextmanager
+def blamed(origin: str) -> Iterator[None]:
+    """Adds to an exception whose code raised it, as a note of the exception.
+
+    Args:
+      origin: the model or dataset and its plugin, as `spin_registry.model_origin` returns it.
+
+    Raises:
+      UserError: if the code calls `sys.exit`, which would end a command without a word.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except SystemExit as error:
+        raise UserError(
+            f"{origin} called sys.exit({error.code!r}){_place(error)}; a plugin must raise an "
+            "exception instead"
+        ) from error
+    except Exception as error:
+        if blamed_origin(error) is None:
+            error.add_note(f"{_BLAME}{origin}")
+        raise
+
+
+def blamed_origin(error: BaseException) -> str | None:
+    """Returns the origin that `blamed` added to an exception, or None."""
+    notes = [note for note in getattr(error, "__notes__", ()) if note.startswith(_BLAME)]
+    return notes[0].removeprefix(_BLAME) if notes else None
+
+
+_BLAME = "raised by the code of "
+
+
+def _place(error: BaseException) -> str:
+    """Returns the file and line that raised an exception, for a message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" in {frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
+
+
 def plugin_errors(options: Mapping[str, Any]) -> tuple[type[Exception], ...]:
     """Returns the exception types that a plugin raises for bad names, files and options.
 
@@ -67,9 +108,10 @@ def plugin_errors(options: Mapping[str, Any]) -> tuple[type[Exception], ...]:
     return (*causes, TypeError) if options else causes
 
 
-def dataset_errors(subject: str, batches: Iterable[_Batch]) -> Generator[_Batch, None, None]:
-    """Iterates over batches, and converts errors in records to a `DatasetError`."""
-    with as_user_error(DatasetError, subject, ValueError, OSError):
+def dataset_errors(name: str, batches: Iterable[_Batch]) -> Generator[_Batch, None, None]:
+    """Iterates over a dataset's batches, and converts errors in records to a `DatasetError`."""
+    origin = spin_registry.dataset_origin(name)
+    with as_user_error(DatasetError, f"dataset {name!r}", ValueError, OSError), blamed(origin):
         yield from batches
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 
 import jax.numpy as jnp
 import numpy as np
@@ -73,6 +74,8 @@ def load(*, kind, resolution=8):
     """Classes that differ in brightness and in its slope from pole to pole."""
     if kind == "not_downloaded":
         raise FileNotFoundError("no archive\nhere: set TINY_SPHERES_DIR to where it is")
+    if kind == "exits":
+        sys.exit(0)
     grid = ShiftedGrid(resolution) if kind == "own_grid" else EquiangularGrid(resolution)
     channels = {0: 1, 1: 2} if kind == "spins" else {0: 1}
     num_classes = 3 if kind == "three_classes" else NUM_CLASSES
@@ -87,7 +90,35 @@ def load(*, kind, resolution=8):
         splits[split] = [splits[split][index] for index in range(SIZES[split])]
         splits[split][5]["label"] = num_classes
     version = os.environ.get("TINY_SPHERES_VERSION", "")
-    return Dataset(sr.FieldSpec(grid, channels), output, splits, version=version)
+    dataset = Dataset(sr.FieldSpec(grid, channels), output, splits, version=version)
+    if kind in ("exiting_records", "failing_records"):
+        faulty = {name: FaultySource(source, kind) for name, source in splits.items()}
+        return dataclasses.replace(dataset, splits=faulty)
+    others = {
+        "none": None,
+        "dict": {"input": dataset.input, "output": output, "splits": splits},
+        "few_names": dataclasses.replace(dataset, class_names=("a", "b")),
+        "number_names": dataclasses.replace(dataset, class_names=(0, 1, 2, 3)),
+        "no_source": dataclasses.replace(dataset, splits={"train": iter([])}),
+    }
+    return others.get(kind, dataset)
+
+
+class FaultySource:
+    """A source whose records fail, but not the first, middle and last, which are checked."""
+
+    def __init__(self, source, kind):
+        self.source, self.kind = source, kind
+
+    def __len__(self):
+        return len(self.source)
+
+    def __getitem__(self, index):
+        if index in (0, len(self) // 2, len(self) - 1):
+            return self.source[index]
+        if self.kind == "exiting_records":
+            sys.exit(0)
+        raise LookupError(f"no record {index}")
 
 
 def _source(kind, shape, size, num_classes, seed):
@@ -109,6 +140,27 @@ def _source(kind, shape, size, num_classes, seed):
         noise = random.normal(size=(size, *shape, 2, 2)).astype(np.float32)
         fields["spin_1"] = noise.view(np.complex64)[..., 0]
     return ArraySource(fields, labels)
+
+
+def make_faulty(input, output, *, rngs, fault):
+    return None if fault == "none" else FaultyNet(input, output, rngs=rngs, fault=fault)
+
+
+class FaultyNet(TinyNet):
+    """Returns what is no logits, or does not return."""
+
+    def __init__(self, input, output, *, rngs, fault):
+        super().__init__(input, output, rngs=rngs)
+        self.fault = fault
+
+    def __call__(self, field, *, train):
+        if self.fault == "exits":
+            sys.exit(0)
+        if self.fault == "fails":
+            raise RuntimeError("a defect of the net")
+        logits = super().__call__(field, train=train)
+        others = {"one_too_few": logits[:, 1:], "tuple": (logits, 0), "complex": logits * 1j}
+        return others[self.fault]
 
 
 class LinenNet(linen.Module):

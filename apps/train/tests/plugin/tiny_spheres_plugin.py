@@ -14,6 +14,14 @@ _KINDS = (
     "own_grid",
     "bad_label_in_train",
     "bad_label_in_validation",
+    "none",
+    "dict",
+    "few_names",
+    "number_names",
+    "no_source",
+    "exits",
+    "exiting_records",
+    "failing_records",
 )
 
 
@@ -22,6 +30,10 @@ def register_models():
     return [
         sr.ModelEntry("tiny_spheres_net", "tiny_spheres:TinyNet", summary="for tests"),
         sr.ModelEntry("tiny_spheres_linen", "tiny_spheres:BridgedNet", summary="Linen's, bridged"),
+        *(
+            sr.ModelEntry(f"tiny_spheres_{fault}", "tiny_spheres:make_faulty", "", {"fault": fault})
+            for fault in ("none", "one_too_few", "tuple", "complex", "exits", "fails")
+        ),
     ]
 
 

@@ -40,17 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _USERS_FAULT as error:
         print(f"spin-data: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except SystemExit as error:  # of a record; a loader's is a RegistryError
+        origin = spin_registry.dataset_origin(getattr(parsed, "name", ""))
+        print(f"spin-data: the code of {origin} called sys.exit({error.code!r})", file=sys.stderr)
+        return 2
     return 0
 
 
 def _build(parsed: argparse.Namespace) -> None:
     """Loads the dataset, which builds it if necessary, and verifies all its files."""
-    from spin_data.checks import check_dataset
     from spin_data.sources.placement import source_bytes
     from spin_data.tfds_building import has_checksums, verify
 
     dataset = _load(parsed)
-    check_dataset(dataset)
     for split, source in dataset.splits.items():
         megabytes = source_bytes(source) / 1e6
         print(f"{split}: {len(source)} records, {megabytes:.1f} MB in memory")
@@ -96,7 +98,11 @@ def _show(parsed: argparse.Namespace) -> None:
 
 
 def _load(parsed: argparse.Namespace) -> Any:
-    return spin_registry.get_dataset(parsed.name).load(**dict(parsed.option))
+    from spin_data.checks import check_dataset
+
+    dataset = spin_registry.get_dataset(parsed.name).load(**dict(parsed.option))
+    check_dataset(dataset)
+    return dataset
 
 
 def _option(word: str) -> tuple[str, Any]:

@@ -19,6 +19,7 @@ from spin_layers.phase_collapse import PhaseCollapse
 from spin_layers.pooling import global_pool, global_pool_packed, sphere_mean, weighted_pool
 from spin_layers.weights import (
     Weights,
+    create_with_weights,
     fill_weights,
     read_weights,
     replaced_weights,
@@ -38,6 +39,7 @@ __all__ = [
     "Weights",
     "check_field",
     "complex_normal",
+    "create_with_weights",
     "equivariance_error",
     "field_difference",
     "fill_weights",

@@ -44,9 +44,16 @@ def check_field(
       grid: the expected grid; None accepts any latitudes and longitudes.
 
     Raises:
-      ValueError: spins, channels or shape differ, an array is not floating-point or complex, or an
-        array is 64-bit and x64 is not enabled.
+      ValueError: the field is no mapping to arrays, spins, channels or shape differ, an array is
+        not floating-point or complex, or an array is 64-bit and x64 is not enabled.
     """
+    is_mapping = isinstance(field, Mapping)
+    if not is_mapping or not all(hasattr(values, "shape") for values in field.values()):
+        kinds = {spin: type(v).__name__ for spin, v in field.items()} if is_mapping else None
+        raise ValueError(
+            f"{layer}: the field is {kinds or f'a {type(field).__name__}'}; expected is a mapping "
+            "from spin to array (batch, lat, long, channel), for example {0: images}."
+        )
     found = {spin: values.shape for spin, values in sorted(field.items())}
     sides = grid.shape if grid else next(iter(found.values()), (0, 0, 0))[1:3]
     wanted = {spin: (*sides, count) for spin, count in channels.items()}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 
 import sphere_transforms as st
+from spin_layers.modulus import safe_root
 
 
 def equivariance_error(
@@ -57,14 +59,25 @@ def field_difference(
 
     Returns:
       Shape (batch,): || c(rotated) - D c(original) || / || c(original) ||, in the L2 norm over all
-      spins.
+      spins. It is 0 for two fields of zeros, and infinite if only `original` is zero. Any finite
+      size of the fields is possible, because both are divided by their largest value first.
+
+    Raises:
+      ValueError: the fields have different spins.
     """
+    if set(rotated) != set(original):
+        raise ValueError(
+            f"field_difference: the fields have spins {sorted(rotated)} and {sorted(original)}; "
+            "they must be the same."
+        )
+    largest = jnp.maximum(_largest(rotated), _largest(original))
+    scale = jnp.where(largest > 0, largest, 1)
+    rotated, original = _divided(rotated, scale), _divided(original, scale)
     transform = st.SpinTransform(grid, tuple(original))
     expected = st.rotate_coefficients(transform.forward(original), angles)
     found = transform.forward(rotated)
-    error = sum(_sum_of_squares(found[spin] - expected[spin]) for spin in expected)
-    size = sum(_sum_of_squares(values) for values in expected.values())
-    return jnp.sqrt(error / size)
+    differences = {spin: found[spin] - expected[spin] for spin in expected}
+    return _quotient(_norm(differences), _norm(expected))
 
 
 def invariance_error(
@@ -111,6 +124,27 @@ def output_difference(rotated: jax.Array, original: jax.Array) -> jax.Array:
     return jnp.sqrt(jnp.mean((rotated - original) ** 2)) / spread
 
 
+def _quotient(error: jax.Array, size: jax.Array) -> jax.Array:
+    """Divides, with 0 / 0 = 0 and an infinite result where only the size is zero."""
+    is_zero = size == 0
+    ratio = error / jnp.where(is_zero, 1, size)
+    return jnp.where(is_zero, jnp.where(error == 0, 0, jnp.inf), ratio)
+
+
+def _largest(field: Mapping[int, jax.Array]) -> jax.Array:
+    """Returns the largest absolute component of each example, (batch,), without a gradient."""
+    components = [part for values in field.values() for part in (values.real, values.imag)]
+    largest = [jnp.max(jnp.abs(part), axis=(1, 2, 3)) for part in components]
+    return jax.lax.stop_gradient(functools.reduce(jnp.maximum, largest))
+
+
+def _divided(field: Mapping[int, jax.Array], scale: jax.Array) -> dict[int, jax.Array]:
+    def divide(values: jax.Array) -> jax.Array:
+        return (values / scale[:, None, None, None]).astype(values.dtype)
+
+    return {spin: divide(values) for spin, values in field.items()}
+
+
 def _rotated_pairs(
     grid: st.Grid, coefficients: st.Coefficients, key: jax.Array
 ) -> tuple[dict[int, jax.Array], dict[int, jax.Array], st.EulerAngles]:
@@ -124,6 +158,10 @@ def _rotated_pairs(
 
 def _with_real_scalars(field: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
     return {spin: values.real if spin == 0 else values for spin, values in field.items()}
+
+
+def _norm(coefficients: Mapping[int, jax.Array]) -> jax.Array:
+    return safe_root(jnp.asarray(sum(map(_sum_of_squares, coefficients.values()))))
 
 
 def _sum_of_squares(values: jax.Array) -> jax.Array:

@@ -13,7 +13,7 @@ from flax import nnx
 
 from spin_layers.channels import Channels, check_field, checked_channels
 from spin_layers.initialization import filled, lecun_normal
-from spin_layers.modulus import modulus, safe_root
+from spin_layers.modulus import modulus, modulus_of
 from spin_layers.packed_field import PackedField
 
 
@@ -107,7 +107,7 @@ class GatedNonlinearity(nnx.Module):
                 continue
             real, imag = components
             start, stop = self._columns[spin]
-            moduli = safe_root(real**2 + imag**2)
+            moduli = modulus_of(real, imag)
             collapsed += self._dense(moduli, self.modulus_kernel[start:stop])
             gate = self._dense(scalars, self.gate_kernel[:, start:stop])
             opened = self._opened(gate, start, stop)

@@ -57,18 +57,24 @@ def lecun_normal(key: jax.Array, shape: tuple[int, ...], dtype: Any, **_: Any) -
 
 def filled(value: float, shape: int | tuple[int, ...], dtype: Any) -> jax.Array:
     """Makes an array of one value in NumPy and puts it on the device, without a compilation."""
-    return jax.device_put(np.full(shape, value, dtype))
+    # A view of one value: where only shapes are computed, no memory of the array's size is taken.
+    return jax.device_put(np.broadcast_to(np.asarray(value, dtype), shape))
 
 
 def _from_blocks(
     draw: Any, key: jax.Array, shape: tuple[int, ...], dtype: Any, scale: float
 ) -> jax.Array:
     name, size = jnp.dtype(dtype).name, math.prod(shape)
-    blocks = [draw(key, index, name) for index in range(-(-size // _BLOCK))]
-    # NumPy cuts without compiling. Under a trace there are no values yet, so JAX has to cut.
-    numpy = jnp if isinstance(blocks[0], jax.core.Tracer) else np
-    values = numpy.concatenate(blocks)[:size].reshape(shape)
-    return jax.device_put(values * numpy.asarray(scale, values.real.dtype))
+    count = -(-size // _BLOCK)
+    if isinstance(key, jax.core.Tracer):
+        # Under a trace there are no values yet, so JAX has to cut. One operation draws all blocks:
+        # a trace that only computes shapes then costs the same for any size.
+        blocks = jax.vmap(lambda index: draw(key, index, name))(jnp.arange(count))
+        values = blocks.reshape(-1)[:size].reshape(shape)
+        return values * jnp.asarray(scale, values.real.dtype)
+    drawn = np.concatenate([draw(key, index, name) for index in range(count)])
+    values = drawn[:size].reshape(shape)  # NumPy cuts without compiling
+    return jax.device_put(values * np.asarray(scale, values.real.dtype))
 
 
 @functools.partial(jax.jit, static_argnums=2)

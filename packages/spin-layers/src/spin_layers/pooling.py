@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import sphere_transforms as st
-from spin_layers.modulus import modulus, safe_root
+from spin_layers.modulus import modulus, modulus_of
 from spin_layers.packed_field import PackedField
 
 
@@ -123,7 +123,7 @@ def global_pool_packed(packed: PackedField, grid: st.Grid) -> jax.Array:
         if spin == 0 and len(components) == 2:
             raise ValueError("global_pool_packed: spin 0 is complex; take its real part first.")
         real, *imag = components
-        size = safe_root(real**2 + imag[0] ** 2) if imag else real
+        size = modulus_of(real, imag[0]) if imag else real
         weights = jnp.asarray(grid.quadrature_weights / (4 * np.pi), size.dtype)
         means.append(jnp.sum(size * weights[None, :, None, None], axis=(0, 1)))
     return jnp.concatenate(means, axis=-1)

@@ -7,7 +7,7 @@ import os
 from flax import nnx
 
 import spin_registry as sr
-from spin_layers import fill_weights, read_weights
+from spin_layers import create_with_weights, read_weights
 
 
 def load(path: str | os.PathLike[str]) -> nnx.Module:
@@ -38,6 +38,6 @@ def load(path: str | os.PathLike[str]) -> nnx.Module:
             f"{os.fspath(path)!r} does not say which model it is of ({error}); write the file with "
             "spin-export"
         ) from error
-    model: nnx.Module = description.create(nnx.Rngs(0))
-    fill_weights(model, weights)
-    return model
+    return create_with_weights(
+        lambda: description.create(nnx.Rngs(0)), weights, description.sizes()
+    )

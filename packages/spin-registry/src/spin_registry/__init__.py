@@ -10,6 +10,7 @@ from spin_registry.errors import (
     EntryImportError,
     NameConflictError,
     OptionError,
+    PluginExitError,
     RegistryError,
     UnknownNameError,
 )
@@ -18,11 +19,13 @@ from spin_registry.hooks import hookimpl, hookspec
 from spin_registry.lookup import (
     broken_plugins,
     dataset_names,
+    dataset_origin,
     get_dataset,
     get_grid,
     get_model,
     grid_names,
     model_names,
+    model_origin,
     refresh,
 )
 from spin_registry.model_description import ModelDescription
@@ -39,10 +42,12 @@ __all__ = [
     "ModelEntry",
     "NameConflictError",
     "OptionError",
+    "PluginExitError",
     "RegistryError",
     "UnknownNameError",
     "broken_plugins",
     "dataset_names",
+    "dataset_origin",
     "describe_grid",
     "get_dataset",
     "get_grid",
@@ -52,5 +57,6 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "model_names",
+    "model_origin",
     "refresh",
 ]

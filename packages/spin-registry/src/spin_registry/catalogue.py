@@ -80,6 +80,12 @@ class Catalogue(Generic[Entry]):
             if count[name] > 1
         }
 
+    def origin(self, name: str) -> str:
+        """Returns the name of an entry and its plugin, for messages: "model 'a' (plugin ...)"."""
+        plain = name.partition(":")[0]
+        found = [r.plugin for r in self.registrations if r.entry.name in (name, plain)]
+        return f"{self.kind} {name!r}" + (f" ({found[0]})" if found else "")
+
     def get(self, name: str) -> Entry:
         """Looks up an entry by its name.
 

@@ -1,7 +1,13 @@
 """Loads every plugin on its own, so that a broken plugin does not affect the others."""
 
-from collections.abc import Iterable
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from importlib import metadata
 from importlib.metadata import EntryPoint
+from types import FrameType
 from typing import Any
 
 import pluggy
@@ -14,26 +20,61 @@ from spin_registry.catalogue import (
     Registration,
     Registry,
 )
+from spin_registry.errors import one_line
+
+_SECONDS_UNTIL_A_NOTE = 10
 
 
-def discover(entry_points: Iterable[EntryPoint]) -> Registry:
+class _TooSlowError(BaseException):
+    """A plugin takes longer to load than it may. Its own handlers of exceptions do not catch it."""
+
+
+def discover_installed(patience: float | None = None) -> Registry:
+    """Loads the plugins of all installed distributions; see `discover`.
+
+    A distribution whose list of entry points cannot be read is recorded as a broken plugin.
+    """
+    unreadable: list[BrokenPlugin] = []
+    try:
+        found: Iterable[EntryPoint] = metadata.entry_points(group=hooks.PROJECT)
+    except Exception:  # one unreadable file stops the reading of all
+        found, unreadable = _entry_points_one_by_one()
+    return discover(found, patience, unreadable)
+
+
+def discover(
+    entry_points: Iterable[EntryPoint],
+    patience: float | None = None,
+    unreadable: Iterable[BrokenPlugin] = (),
+) -> Registry:
     """Loads plugins and collects the entries that they register.
 
     If a plugin's import, its registration or one of its hooks fails, the plugin is recorded as
     broken. None of its entries is registered then, and the other plugins are not affected.
 
+    What plugins print while they load goes to stderr, because stdout may hold a command's result.
+    A plugin that takes long to load is named on stderr.
+
     Args:
       entry_points: entry points, each of which names a module (or another object) that implements
         hooks.
+      patience: seconds that each plugin may take to load; a slower one is recorded as broken. None
+        for no limit. Without effect outside the main thread, and on Windows.
+      unreadable: plugins that are known to be broken.
     """
     found: dict[str, list[Registration[Any]]] = {kind: [] for kind in hooks.KINDS}
-    broken: list[BrokenPlugin] = []
+    broken: list[BrokenPlugin] = list(unreadable)
     for entry_point in entry_points:
         plugin = _plugin(entry_point)
         try:
-            relay = _register(entry_point)
-            new = {kind: _entries(_hook(relay, kind), entry) for kind, entry in hooks.KINDS.items()}
-        except (Exception, SystemExit) as error:
+            with contextlib.redirect_stdout(sys.stderr), _limited(plugin, patience):
+                relay = _register(entry_point)
+                new = {
+                    kind: _entries(_hook(relay, kind), entry) for kind, entry in hooks.KINDS.items()
+                }
+        except (Exception, SystemExit, _TooSlowError) as error:
+            if isinstance(error, _TooSlowError):
+                error = TimeoutError(f"not loaded after {patience:g} s")
             broken.append(BrokenPlugin(plugin.name, plugin.distribution, plugin.version, error))
             continue
         for kind, entries in new.items():
@@ -43,6 +84,54 @@ def discover(entry_points: Iterable[EntryPoint]) -> Registry:
         for kind, registrations in found.items()
     }
     return Registry(catalogues["model"], catalogues["dataset"], catalogues["grid"], tuple(broken))
+
+
+def _entry_points_one_by_one() -> tuple[list[EntryPoint], list[BrokenPlugin]]:
+    """Reads each distribution's entry points; returns what can be read, and what cannot."""
+    found: dict[str, list[EntryPoint]] = {}
+    broken = []
+    for distribution in metadata.distributions():
+        name = version = "unknown"
+        try:
+            name, version = distribution.name, distribution.version
+            if name not in found:  # the first one on the path is the one that is imported
+                found[name] = list(distribution.entry_points.select(group=hooks.PROJECT))
+        except Exception as error:
+            cause = ValueError(f"its entry_points.txt cannot be read: {one_line(error)}")
+            broken.append(BrokenPlugin("entry_points.txt", name, version, cause))
+    return [entry_point for group in found.values() for entry_point in group], broken
+
+
+@contextlib.contextmanager
+def _limited(plugin: Plugin, seconds: float | None) -> Iterator[None]:
+    """Raises `_TooSlowError` if the context lasts too long; a slow plugin is named on stderr."""
+
+    def say() -> None:
+        print(f"note: {plugin} is still loading; Ctrl-C stops", file=sys.stderr, flush=True)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _TooSlowError
+
+    note = threading.Timer(_SECONDS_UNTIL_A_NOTE, say)
+    note.daemon = True
+    note.start()
+    has_alarm = hasattr(signal, "setitimer")
+    limited = seconds is not None and has_alarm and _is_main_thread()
+    before: Any = None
+    if limited:
+        before = signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, float(seconds or 0), float(seconds or 0))
+    try:
+        yield
+    finally:
+        note.cancel()
+        if limited:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL if before is None else before)
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _plugin(entry_point: EntryPoint) -> Plugin:

@@ -24,6 +24,10 @@ class OptionError(RegistryError, TypeError):
     """The object that an entry refers to does not accept the given arguments."""
 
 
+class PluginExitError(RegistryError):
+    """An object of a plugin called `sys.exit`, which would end the program without a word."""
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Returns " (did you mean ...?)" with the choices close to `word`, or an empty string."""
     close = difflib.get_close_matches(word, list(choices))

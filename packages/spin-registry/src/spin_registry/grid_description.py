@@ -48,10 +48,10 @@ def grid_from_description(description: Mapping[str, Any]) -> Any:
       NameConflictError: if the kind is registered more than once.
       OptionError: if the kind does not accept the arguments.
     """
-    arguments = dict(description)
+    arguments = dict(description) if isinstance(description, Mapping) else {}
     kind = arguments.pop("kind", None)
     if not isinstance(kind, str):
-        raise ValueError(f"{dict(description)!r} describes no grid: it lacks 'kind'")
+        raise ValueError(f"{description!r} describes no grid: it lacks 'kind'")
     return get_grid(kind).create(**{str(key): _with_tuples(v) for key, v in arguments.items()})
 
 

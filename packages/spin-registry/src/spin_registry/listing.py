@@ -1,14 +1,19 @@
 """The command `spin-list`: prints the registered entries and the plugins that failed to load."""
 
 import argparse
+import contextlib
 import json
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from spin_registry.catalogue import Catalogue, Plugin, Registration, Registry
-from spin_registry.lookup import registry
+from spin_registry.discovery import discover_installed
 
 Row = dict[str, Any]
+
+_SECONDS_PER_PLUGIN = 20.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     as_json = parser.parse_args(arguments).json
-    found = describe(registry())
+    with _stdout_to_stderr():
+        found = describe(discover_installed(_SECONDS_PER_PLUGIN))
     print(json.dumps(found, indent=2, default=repr) if as_json else _page(found))
     return 0
 
@@ -50,6 +56,23 @@ def describe(registry: Registry) -> dict[str, list[Row]]:
         ],
         "broken": [_origin(plugin) | {"error": plugin.reason} for plugin in registry.broken],
     }
+
+
+@contextlib.contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """Keeps stdout for the list, also from the C libraries and processes that plugins start."""
+    sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:  # stdout is closed
+        yield
+        return
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _entry(registration: Registration[Any]) -> Row:

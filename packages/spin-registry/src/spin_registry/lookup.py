@@ -2,12 +2,10 @@
 
 import functools
 import importlib
-from importlib import metadata
 
 from spin_registry.catalogue import BrokenPlugin, Registry
-from spin_registry.discovery import discover
+from spin_registry.discovery import discover_installed
 from spin_registry.entries import DatasetEntry, GridEntry, ModelEntry
-from spin_registry.hooks import PROJECT
 
 
 def model_names() -> tuple[str, ...]:
@@ -23,6 +21,16 @@ def get_model(name: str) -> ModelEntry:
       NameConflictError: if the name is registered more than once.
     """
     return registry().models.get(name)
+
+
+def model_origin(name: str) -> str:
+    """Returns a model's name and its plugin, for messages: "model 'a' (plugin 'b' of c 1.0)"."""
+    return registry().models.origin(name)
+
+
+def dataset_origin(name: str) -> str:
+    """Returns a dataset's name and its plugin, for messages: "dataset 'a' (plugin ...)"."""
+    return registry().datasets.origin(name)
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -77,4 +85,4 @@ def refresh() -> None:
 @functools.cache
 def registry() -> Registry:
     """Returns the registry of the installed plugins; the first call loads them."""
-    return discover(metadata.entry_points(group=PROJECT))
+    return discover_installed()

@@ -1,12 +1,13 @@
 """Checks, imports and calls objects that are given as "module:attribute"."""
 
+import contextlib
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from spin_registry.errors import EntryImportError, OptionError, did_you_mean
+from spin_registry.errors import EntryImportError, OptionError, PluginExitError, did_you_mean
 
 _KEYWORDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -48,12 +49,14 @@ def call_object(
     Raises:
       EntryImportError: if the object cannot be imported, or is not callable.
       OptionError: if the object's signature does not accept the arguments.
+      PluginExitError: if the object calls `sys.exit`.
     """
     function = load_object(owner, target)
     signature = _signature(function)
     if signature is not None:
         _check_options(f"{owner} ({target})", signature, options, positional, keywords)
-    return function(*positional, **keywords, **options)
+    with _without_exit(f"{owner} ({target})"):
+        return function(*positional, **keywords, **options)
 
 
 def has_option(owner: str, target: str, option: str) -> bool:
@@ -81,10 +84,12 @@ def load_object(owner: str, target: str) -> Callable[..., Any]:
 
     Raises:
       EntryImportError: if the object cannot be imported, or is not callable.
+      PluginExitError: if its module calls `sys.exit`.
     """
     module_name, _, attributes = target.partition(":")
     try:
-        found = importlib.import_module(module_name)
+        with _without_exit(f"{owner}: the import of {module_name!r}, wanted for {target!r},"):
+            found = importlib.import_module(module_name)
     except ImportError as error:
         reason = " ".join(str(error).split())
         raise EntryImportError(
@@ -103,6 +108,16 @@ def load_object(owner: str, target: str) -> Callable[..., Any]:
             f"{owner}: {target!r} is not callable: {found!r}; name a function or a class"
         )
     return found
+
+
+@contextlib.contextmanager
+def _without_exit(what: str) -> Iterator[None]:
+    try:
+        yield
+    except SystemExit as error:
+        raise PluginExitError(
+            f"{what} called sys.exit({error.code!r}); a plugin must raise an exception instead"
+        ) from error
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:

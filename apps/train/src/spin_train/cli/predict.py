@@ -1,6 +1,7 @@
 """The command `spin-predict`: labels images with a trained model."""
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -43,14 +44,21 @@ def _predict(arguments: argparse.Namespace) -> None:
         predict_each,
     )
 
-    if arguments.weights is not None:
-        model = model_of_weights(arguments.weights)
-    else:
-        model = model_of_run(arguments.workdir, arguments.checkpoint)
+    # stdout is for the predictions alone, which programs read; models of plugins may print.
+    with contextlib.redirect_stdout(sys.stderr):
+        if arguments.weights is not None:
+            model = model_of_weights(arguments.weights)
+        else:
+            model = model_of_run(arguments.workdir, arguments.checkpoint)
     unreadable = []
-    for found in predict_each(
+    found_images = predict_each(
         model, arguments.images, projection=arguments.projection, inverted=arguments.invert
-    ):
+    )
+    while True:
+        with contextlib.redirect_stdout(sys.stderr):
+            found = next(found_images, None)
+        if found is None:
+            break
         if isinstance(found, UnreadableImage):
             unreadable.append(found)
             continue

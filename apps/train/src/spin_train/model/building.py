@@ -2,19 +2,22 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import ml_collections
+import numpy as np
 from flax import nnx
 
 import spin_data
 import spin_registry
-from spin_layers import fill_weights, read_weights, replaced_weights
-from spin_registry import ModelDescription
-from spin_train.errors import ModelError, as_user_error, plugin_errors
-from spin_train.model.functional import FunctionalModel, functional_model
+from spin_layers import create_with_weights, read_weights, replaced_weights
+from spin_registry import ClassSpec, FieldSpec, ModelDescription
+from spin_train.errors import ModelError, as_user_error, blamed, plugin_errors
+from spin_train.model.functional import FunctionalModel, Variables, functional_model
 from spin_train.model.trained import TrainedModel
 
 
@@ -47,12 +50,57 @@ def build_model(config: ml_collections.ConfigDict, dataset: spin_data.Dataset) -
     Raises:
       ModelError: if the model is unknown or cannot be built.
     """
-    options = config.model_options.to_dict()
-    with as_user_error(ModelError, f"model {config.model_name!r}", *plugin_errors(options)):
-        model = spin_registry.get_model(config.model_name).create(
+    name, options = config.model_name, config.model_options.to_dict()
+    origin = spin_registry.model_origin(name)
+    with as_user_error(ModelError, f"model {name!r}", *plugin_errors(options)), blamed(origin):
+        model = spin_registry.get_model(name).create(
             input=dataset.input, output=dataset.output, rngs=nnx.Rngs(config.seed), **options
         )
-    return functional_model(model)
+    if not isinstance(model, nnx.Module):
+        raise ModelError(
+            f"{origin}: its factory returned {model!r:.80}, but must return a flax.nnx.Module"
+        )
+    return functional_model(model, origin)
+
+
+def check_outputs(
+    model: FunctionalModel, record: Mapping[str, Any], output: ClassSpec | FieldSpec
+) -> None:
+    """Checks the shape and dtype of a model's outputs, without computing them.
+
+    Args:
+      model: the model.
+      record: a record of the dataset, which defines the dtypes of the fields.
+      output: the specification of the outputs. Only classes are checked.
+
+    Raises:
+      ModelError: if the outputs are no logits of these classes.
+    """
+    if not isinstance(output, ClassSpec):
+        return
+    fields = {
+        name: jax.ShapeDtypeStruct((2, *np.shape(values)), jnp.result_type(values))
+        for name, values in record["input"].items()
+    }
+
+    def outputs_of(variables: Variables, fields: Mapping[str, jax.Array]) -> Any:
+        return model.apply(variables, spin_data.decode_fields(fields), step=None)[0]
+
+    found = jax.eval_shape(outputs_of, model.variables, fields)
+    expected = (2, output.num_classes)
+    if (
+        isinstance(found, jax.ShapeDtypeStruct)
+        and found.shape == expected
+        and jnp.issubdtype(found.dtype, jnp.floating)
+    ):
+        return
+    returned = f"{found!r:.80}"
+    if isinstance(found, jax.ShapeDtypeStruct):
+        returned = f"{found.dtype} of shape {found.shape}"
+    raise ModelError(
+        f"{model.origin} returns {returned} for 2 examples of {output.num_classes} classes, but "
+        f"must return logits, float32 of shape {expected}"
+    )
 
 
 def with_weights(model: FunctionalModel, path: str) -> tuple[FunctionalModel, tuple[str, ...]]:
@@ -99,12 +147,14 @@ def load_trained_model(path: str | Path) -> TrainedModel:
       ModelError: if the file is missing or damaged, or the model is not registered.
     """
     causes = (ValueError, OSError, spin_registry.RegistryError)
-    with as_user_error(ModelError, f"weights {str(path)!r}", *causes):
+    subject = f"weights {str(path)!r}"
+    with as_user_error(ModelError, subject, *causes), blamed(f"the model of {subject}"):
         weights = read_weights(Path(path).expanduser())
         description = ModelDescription.from_json(weights.metadata)
-        module = description.create(nnx.Rngs(0))
-        fill_weights(module, weights)
-    model = functional_model(module)
+        module = create_with_weights(
+            lambda: description.create(nnx.Rngs(0)), weights, description.sizes()
+        )
+    model = functional_model(module, spin_registry.model_origin(description.model_name))
     return TrainedModel(model, model.variables, description)
 
 

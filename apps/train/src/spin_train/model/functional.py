@@ -8,6 +8,8 @@ from typing import Any
 import jax
 from flax import nnx
 
+from spin_train.errors import blamed
+
 PyTree = Any
 
 
@@ -39,10 +41,12 @@ class FunctionalModel:
     Attributes:
       graphdef: the static structure, which is hashable.
       variables: the arrays that the model was created with.
+      origin: the model's name and plugin, which exceptions of its code name.
     """
 
     graphdef: nnx.GraphDef[nnx.Module]
     variables: Variables
+    origin: str = "the model"
 
     def apply(
         self, variables: Variables, field: Mapping[int, jax.Array], *, step: jax.Array | None
@@ -63,7 +67,8 @@ class FunctionalModel:
             rng_keys = jax.tree.map(lambda key: _fold_in(key, step), rng_keys)
         constants = {**variables.constants, "rng_keys": rng_keys}
         model = self.module(dataclasses.replace(variables, constants=constants))
-        outputs = model(field, train=step is not None)
+        with blamed(self.origin):
+            outputs = model(field, train=step is not None)
         return outputs, _plain(nnx.state(model, nnx.BatchStat))
 
     def module(self, variables: Variables) -> Any:
@@ -72,12 +77,13 @@ class FunctionalModel:
         return nnx.merge(self.graphdef, variables.params, variables.batch_stats, *others)
 
 
-def functional_model(model: nnx.Module) -> FunctionalModel:
+def functional_model(model: nnx.Module, origin: str = "the model") -> FunctionalModel:
     """Splits a module into its structure and its arrays, which stay on their devices."""
     split: tuple[Any, ...] = nnx.split(model, nnx.Param, nnx.BatchStat, nnx.RngKey, ...)
     graphdef, params, batch_stats, rng_keys, others = split
     constants = {"rng_keys": _plain(rng_keys), "others": _plain(others)}
-    return FunctionalModel(graphdef, Variables(_plain(params), _plain(batch_stats), constants))
+    variables = Variables(_plain(params), _plain(batch_stats), constants)
+    return FunctionalModel(graphdef, variables, origin)
 
 
 def parameter_count(params: PyTree) -> int:

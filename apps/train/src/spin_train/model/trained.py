@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from spin_registry import ClassSpec, FieldSpec, ModelDescription
+from spin_train.errors import blamed
 from spin_train.model.functional import FunctionalModel, Variables
 
 BATCH_SIZE = 32  # used for all calls of a trained model, so that one shape is compiled
@@ -73,7 +74,8 @@ class TrainedModel:
     @functools.cached_property
     def _compiled_features(self) -> Any:
         def features(variables: Variables, field: Field) -> dict[str, dict[int, jax.Array]]:
-            found = self.model.module(variables).features(field)
+            with blamed(self.model.origin):
+                found = self.model.module(variables).features(field)
             # Grids are not arrays, so they are stored aside while the function is traced.
             self._grids.update({name: grid for name, (grid, _) in found.items()})
             return {name: dict(fields) for name, (_, fields) in found.items()}

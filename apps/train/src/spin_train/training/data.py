@@ -15,7 +15,13 @@ import spin_registry
 from sphere_transforms import Grid, SpinTransform
 from spin_train.devices.device_pipeline import DevicePipeline
 from spin_train.devices.sharding import replicate
-from spin_train.errors import DatasetError, as_user_error, dataset_errors, plugin_errors
+from spin_train.errors import (
+    DatasetError,
+    as_user_error,
+    blamed,
+    dataset_errors,
+    plugin_errors,
+)
 
 ALL_SPLITS = "all"  # in place of a split's name: all splits, one after another
 
@@ -167,13 +173,14 @@ class Data:
             num_threads=self.config.data_threads,
             num_workers=self.config.data_workers,
         )
-        return dataset_errors(f"dataset {self.config.dataset!r}", batches)
+        return dataset_errors(self.config.dataset, batches)
 
     def _device_pipeline(self, mesh: Mesh, on_device: bool) -> DevicePipeline:
         records = transform = None
         if on_device:
-            subject = f"dataset {self.config.dataset!r}"
-            with as_user_error(DatasetError, subject, ValueError, OSError):
+            name = self.config.dataset
+            causes, origin = (ValueError, OSError), spin_registry.dataset_origin(name)
+            with as_user_error(DatasetError, f"dataset {name!r}", *causes), blamed(origin):
                 source = self.train_source
                 records = spin_data.read_batch(source, np.arange(len(source)))
         if self.config.augment_rotation:
@@ -219,7 +226,8 @@ def load_dataset(
     """
     options = config.dataset_options.to_dict()
     placement = "memory" if config.data_placement == "device" else config.data_placement
-    with as_user_error(DatasetError, f"dataset {name!r}", *plugin_errors(options)):
+    origin = spin_registry.dataset_origin(name)
+    with as_user_error(DatasetError, f"dataset {name!r}", *plugin_errors(options)), blamed(origin):
         entry = spin_registry.get_dataset(name)
         classes = _classes_of(trained_on) if trained_on else {}
         for option, value in classes.items():

@@ -167,8 +167,7 @@ def evaluate_source(
             f"cannot evaluate: {error}; or set --config.eval_pad_last_batch True"
         ) from error
     totals: Scores = {}
-    subject = f"dataset {setup.data.eval_name!r}"
-    for number, batch in enumerate(dataset_errors(subject, batches), start=1):
+    for number, batch in enumerate(dataset_errors(setup.data.eval_name, batches), start=1):
         totals = eval_step(state, constants, totals, shard_batch(batch, setup.mesh))
         # On virtual CPU devices, a queue of hundreds of steps deadlocks.
         jax.block_until_ready(totals)

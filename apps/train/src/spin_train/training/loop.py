@@ -22,7 +22,7 @@ from spin_train.training.interruption import Interrupted, Interruption
 from spin_train.training.progress import Progress
 from spin_train.training.setup import TrainingSetup
 from spin_train.workdir.checkpoints import Checkpoints
-from spin_train.workdir.metric_files import MetricWriter
+from spin_train.workdir.metric_files import MetricRecord, MetricWriter
 
 PROFILE_FOLDER = "profile"
 
@@ -253,12 +253,17 @@ class TrainingLoop:
         evaluated = [
             record
             for record in self._services.writer.history
-            if record.get("split") == _WHILE_TRAINING
+            if record.get("split") == _WHILE_TRAINING and {"accuracy", "eval_loss"} & set(record)
         ]
         if not evaluated:
             return None
-        best = max(evaluated, key=lambda r: (r.get("accuracy", -r["eval_loss"]), -r["step"]))
+        best = max(evaluated, key=lambda r: (_goodness(r), -r["step"]))
         return int(best["step"])
+
+
+def _goodness(record: MetricRecord) -> float:
+    """The accuracy, or the negative loss where there is none."""
+    return float(record["accuracy"] if "accuracy" in record else -record["eval_loss"])
 
 
 class _Profiler:

@@ -17,7 +17,7 @@ from spin_train.report import write_report
 from spin_train.training.interruption import Interruption
 from spin_train.training.loop import RunServices, TrainingLoop
 from spin_train.training.progress import Progress
-from spin_train.training.setup import TrainingSetup, make_setup
+from spin_train.training.setup import TrainingSetup, check_before_training, make_setup
 from spin_train.workdir.checkpoints import BEST_FOLDER, Checkpoints
 from spin_train.workdir.identity import (
     SUMMARY_FILE,
@@ -65,6 +65,7 @@ def train(
     weights = "" if has_checkpoints(workdir) else None
     setup = make_setup(config, batch_size, initial_weights=weights)
     setup.data.check_splits()
+    check_before_training(setup)
 
     with contextlib.ExitStack() as stack:
         claim = claimed_workdir(workdir, config, batch_size, setup.data.versions)
@@ -84,7 +85,7 @@ def train(
             workdir,
             checkpoints,
             best,
-            stack.enter_context(MetricWriter(workdir, first_step)),
+            stack.enter_context(MetricWriter(workdir, first_step, remarks.append)),
             stack.enter_context(Progress(first_step, setup.num_train_steps)),
             stack.enter_context(Interruption()),
         )

@@ -9,8 +9,10 @@ import ml_collections
 import optax
 from jax.sharding import Mesh
 
+import spin_registry
 from spin_train.devices.sharding import data_mesh, replicate
-from spin_train.model.building import build_model, describe_model, with_weights
+from spin_train.errors import DatasetError, blamed
+from spin_train.model.building import build_model, check_outputs, describe_model, with_weights
 from spin_train.model.functional import FunctionalModel
 from spin_train.model.train_state import TrainState, initial_state
 from spin_train.model.trained import TrainedModel
@@ -126,3 +128,25 @@ def make_setup(
         global_batch_size=global_batch_size or config.per_device_batch_size * mesh.size,
         remarks=(*data.remarks, *remarks),
     )
+
+
+def check_before_training(setup: TrainingSetup) -> None:
+    """Checks what would otherwise fail after hours: the splits, and the model's outputs.
+
+    Raises:
+      DatasetError: if a split is missing, or the evaluation would have no complete batch.
+      ModelError: if the model's outputs do not suit the dataset.
+    """
+    split = setup.data.final_split
+    evaluated = len(setup.data.eval_source(split))
+    if not setup.config.eval_pad_last_batch and evaluated < setup.global_batch_size:
+        raise DatasetError(
+            f"split {split!r} of {setup.data.eval_name!r} has {evaluated} examples, "
+            f"fewer than one batch of {setup.global_batch_size}, and eval_pad_last_batch False "
+            "leaves out incomplete batches: set --config.eval_pad_last_batch True, or a smaller "
+            "--config.per_device_batch_size"
+        )
+    name = setup.config.dataset
+    with blamed(spin_registry.dataset_origin(name)):
+        record = setup.data.train_source[0]
+    check_outputs(setup.model, record, setup.data.dataset.output)

@@ -2,6 +2,10 @@
 
 import contextlib
 import copy
+import json
+import logging
+import sys
+import traceback
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,6 +33,10 @@ CHECKPOINTS_KEPT = 2
 _STATE, _METADATA = "default", "notes"
 
 
+class UnwritableError(WorkdirError):
+    """A checkpoint cannot be written, for example because the disk is full."""
+
+
 class Checkpoints:
     """The checkpoints of a run: its newest training states, without the model's constants.
 
@@ -46,6 +54,11 @@ class Checkpoints:
           folder: name of the checkpoints' folder in `workdir`.
           kept: number of checkpoints to keep; older ones are removed.
         """
+        for name in ("absl", "asyncio"):
+            logging.getLogger(name).addFilter(_is_no_orbax_error)
+        if sys.unraisablehook is not _unraisablehook:
+            _hooks[:] = [sys.unraisablehook]
+            sys.unraisablehook = _unraisablehook
         self._folder = (workdir / folder).absolute()
         self._manager = ocp.CheckpointManager(
             self._folder,
@@ -63,13 +76,14 @@ class Checkpoints:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            self.wait()
-        except WorkdirError:
-            if error is None:  # otherwise the first error is more helpful
-                raise
-        finally:
-            self._manager.close()
+        failures = []
+        for end in (self.wait, self._close):
+            try:
+                end()
+            except WorkdirError as failure:
+                failures.append(failure)
+        if failures and error is None:  # otherwise the first error is more helpful
+            raise failures[0]
 
     def save(self, state: TrainState, metadata: Mapping[str, Any] | None = None) -> None:
         """Starts to write a state, whose buffers may be donated as soon as this returns.
@@ -94,7 +108,8 @@ class Checkpoints:
                 "lower --config.learning_rate, or set --config.gradient_clip_norm"
             )
         # A deep copy, because Orbax writes in the background while the caller changes its own.
-        written = copy.deepcopy(dict(metadata or {})) | {"checksum": _checksum(state)}
+        written = copy.deepcopy(dict(metadata or {}))
+        written |= {"checksum": _checksum(state), "metadata_checksum": _checksum_of_json(written)}
         items = {
             _STATE: ocp.args.StandardSave(_named(state)),
             _METADATA: ocp.args.JsonSave(written),
@@ -111,6 +126,10 @@ class Checkpoints:
         """
         with _writing(self._folder):
             self._manager.wait_until_finished()
+
+    def _close(self) -> None:
+        with _writing(self._folder):
+            self._manager.close()
 
     def restore_latest(
         self,
@@ -192,6 +211,10 @@ class Checkpoints:
         checksum = metadata.pop("checksum")
         if checksum != _checksum(state):
             raise OSError(f"the arrays' checksum is {_checksum(state)}, not {checksum}")
+        # Older checkpoints have no checksum of their metadata.
+        checksum = metadata.pop("metadata_checksum", None)
+        if checksum not in (None, _checksum_of_json(metadata)):
+            raise OSError(f"the metadata's checksum is not {checksum}")
         return state, metadata
 
     def _move_aside(self, steps: Iterable[int]) -> None:
@@ -205,13 +228,35 @@ class Checkpoints:
         self._manager.reload()
 
 
+def _is_no_orbax_error(record: logging.LogRecord) -> bool:
+    """Whether a record of a log is to be shown.
+
+    Orbax logs each error with the tracebacks of its threads and tasks, hundreds of lines, before it
+    raises it. The exception says the same.
+    """
+    if record.levelno < logging.ERROR:
+        return True
+    context = record.exc_info[1] if record.exc_info else None
+    traces = traceback.format_exception(context) if context is not None else []
+    return not any("orbax" in text for text in (record.pathname, record.getMessage(), *traces))
+
+
+_hooks: list[Callable[[Any], Any]] = []
+
+
+def _unraisablehook(unraisable: Any) -> None:
+    """Leaves out what tensorstore prints of a write that ends after another one has failed."""
+    if str(unraisable.exc_value) != "Event loop is closed":
+        _hooks[0](unraisable)
+
+
 @contextlib.contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Converts errors of the file system and of Orbax to a `WorkdirError`."""
+    """Converts errors of the file system and of Orbax to an `UnwritableError`."""
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:
-        raise WorkdirError(
+        raise UnwritableError(
             f"a checkpoint cannot be written to {folder} ({_one_line(error)}): make room there, "
             "then run the same command to continue from the previous checkpoint"
         ) from error
@@ -228,6 +273,10 @@ def _checksum(state: TrainState) -> int:
     for leaf in jax.tree.leaves(state):
         checksum = zlib.crc32(np.ascontiguousarray(jax.device_get(leaf)).tobytes(), checksum)
     return checksum
+
+
+def _checksum_of_json(metadata: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(metadata, sort_keys=True).encode())
 
 
 def _one_line(error: Exception) -> str:

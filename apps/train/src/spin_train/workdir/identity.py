@@ -14,19 +14,23 @@ import ml_collections
 from spin_data import replaced_file
 from spin_train.configuration import as_plain_dict, complete_config
 from spin_train.devices.processes import is_first_process, largest_of_all
-from spin_train.errors import WorkdirError, as_user_error
+from spin_train.errors import ConfigurationError, WorkdirError, as_user_error
 from spin_train.workdir.checkpoints import FOLDER
 
 CONFIG_FILE = "config.json"
 SUMMARY_FILE = "summary.json"
 LOCK_FILE = ".lock"
 
-# Keys that may change when a run is resumed: how often it logs, evaluates and saves, and how it
-# reads its records. The batch size per device depends on the number of devices: a resumed run keeps
-# its global batch.
+_LARGEST_BATCH = 2**31  # indices of examples are int32
+
+# Keys that may change when a run is resumed: how often it logs, evaluates and saves, how much it
+# evaluates, and how it reads its records. The batch size per device depends on the number of
+# devices: a resumed run keeps its global batch.
 _MAY_DIFFER = (
     "log_loss_every_steps",
     "eval_every_steps",
+    "num_eval_steps",
+    "eval_pad_last_batch",
     "checkpoint_every_steps",
     "per_device_batch_size",
     "data_placement",
@@ -200,15 +204,31 @@ def read_run(workdir: Path) -> RunRecord:
     path = workdir / CONFIG_FILE
     if not path.is_file():
         raise WorkdirError(f"no run in {str(workdir)!r}: there is no {CONFIG_FILE}")
-    causes = (ValueError, KeyError, TypeError, OSError)
-    with as_user_error(WorkdirError, f"{str(path)!r} is not the configuration of a run", *causes):
-        recorded = json.loads(path.read_text())
-        batch_size = recorded["global_batch_size"]
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"global_batch_size is {batch_size!r}, expected a positive integer")
-        # Older runs did not record versions.
-        versions = dict(recorded.get("data_versions", {}))
-        return RunRecord(complete_config(recorded["config"]), batch_size, versions)
+    causes = (ValueError, RecursionError, OSError)
+    subject = f"{str(path)!r} is not the configuration of a run"
+    with as_user_error(WorkdirError, subject, *causes):
+        recorded = json.loads(path.read_bytes())
+        try:
+            return _checked_record(recorded)
+        except ConfigurationError as error:
+            raise WorkdirError(f"{subject}: {error}") from error
+
+
+def _checked_record(recorded: Any) -> RunRecord:
+    """Returns the record that a file's JSON describes.
+
+    Raises:
+      ValueError: if it is no record of a run.
+    """
+    if not isinstance(recorded, dict) or not {"config", "global_batch_size"} <= set(recorded):
+        raise ValueError("it lacks the keys config and global_batch_size")
+    batch_size = recorded["global_batch_size"]
+    if type(batch_size) is not int or not 1 <= batch_size < _LARGEST_BATCH:
+        raise ValueError(f"global_batch_size is {batch_size!r:.40}, expected a positive integer")
+    versions = recorded.get("data_versions", {})  # older runs did not record versions
+    if not isinstance(versions, dict) or not all(isinstance(v, str) for v in versions.values()):
+        raise ValueError(f"data_versions is {versions!r:.80}, expected versions by name")
+    return RunRecord(complete_config(recorded["config"]), batch_size, versions)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
