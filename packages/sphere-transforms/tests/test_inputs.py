@@ -56,6 +56,20 @@ def test_healpys_arrays_with_fewer_orders():
         st.from_healpy({0: alm}, mmax=-1)
 
 
+@pytest.mark.parametrize("method", ["tables", "recursion"])
+@pytest.mark.parametrize("grid", [st.EquiangularGrid(8), st.McEwenWiauxGrid(4), HEALPIX], ids=repr)
+def test_an_empty_batch_gives_an_empty_batch(grid, method):
+    transform = st.SpinTransform(grid, (0, 1), method=method)
+    field = {0: np.zeros((0, *grid.shape, 2), np.float32)}
+    field[1] = field[0].astype(np.complex64)
+    coefficients = transform.forward(field)
+    assert coefficients[1].shape == (0, 4, 7, 2)
+    assert transform.inverse(coefficients)[0].shape == (0, *grid.shape, 2)
+    assert st.rotate_coefficients(coefficients, (0.1, 0.2, 0.3))[0].shape == (0, 4, 7, 2)
+    assert st.evaluate(coefficients, np.zeros(3), np.zeros(3))[1].shape == (0, 3, 2)
+    assert st.evaluate(coefficients, np.zeros(0), np.zeros(0))[1].shape == (0, 0, 2)
+
+
 def test_other_band_limits_and_kinds_of_arguments_are_explained():
     transform = st.SpinTransform(st.EquiangularGrid(8), (0,))
     coefficients = st.random_coefficients(jax.random.key(0), {0: 1}, 6)

@@ -241,3 +241,16 @@ def test_a_model_beyond_memory_is_one_line(tmp_path):
     sl.write_weights(tmp_path / "w", make_block(3))
     with pytest.raises(ValueError, match="needs more memory than there is"):
         sl.create_with_weights(create, sl.read_weights(tmp_path / "w"))
+
+
+def test_a_file_without_a_count_of_updates_is_taken_to_have_had_many(tmp_path):
+    block = make_block(3)
+    block.normalization.updates[...] = jnp.asarray(7, jnp.int32)
+    sl.write_weights(tmp_path / "new", block)
+    weights = sl.read_weights(tmp_path / "new")
+    created = make_block(1)
+    sl.fill_weights(created, weights)
+    assert created.normalization.updates[...] == 7
+    del weights.arrays["batch_stats.normalization.updates"]
+    sl.fill_weights(created, weights)
+    assert created.normalization.updates[...] == sl.MANY_UPDATES

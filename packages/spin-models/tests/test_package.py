@@ -92,6 +92,15 @@ def test_a_field_that_does_not_fit_is_refused(name, field, message):
         create(name)(field)
 
 
+@pytest.mark.parametrize("name", ["tiny_classifier", "tiny_cnn_classifier"])
+def test_an_empty_batch_has_no_logits(name):
+    grid = st.EquiangularGrid(32)
+    model = sr.get_model(name).create(
+        input=sr.FieldSpec(grid, {0: 1}), output=sr.ClassSpec(3), rngs=nnx.Rngs(0)
+    )
+    assert model({0: jnp.zeros((0, *grid.shape, 1))}, train=False).shape == (0, 3)
+
+
 def test_what_a_model_cannot_be_made_for_is_refused():
     with pytest.raises(ValueError, match="spin 0 alone"):
         create("tiny_cnn_classifier", channels={0: 1, 1: 1})

@@ -17,6 +17,7 @@ from spin_layers.normalization import SpinBatchNormalization
 from spin_layers.packed_field import PackedField, pack, unpack
 from spin_layers.phase_collapse import PhaseCollapse
 from spin_layers.pooling import global_pool, global_pool_packed, sphere_mean, weighted_pool
+from spin_layers.running_statistics import MANY_UPDATES, without_start
 from spin_layers.weights import (
     Weights,
     create_with_weights,
@@ -27,6 +28,7 @@ from spin_layers.weights import (
 )
 
 __all__ = [
+    "MANY_UPDATES",
     "Buffer",
     "Channels",
     "GatedNonlinearity",
@@ -55,5 +57,6 @@ __all__ = [
     "sphere_mean",
     "unpack",
     "weighted_pool",
+    "without_start",
     "write_weights",
 ]

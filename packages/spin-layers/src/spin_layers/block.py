@@ -47,6 +47,7 @@ class SpinBlock(nnx.Module):
         pool: bool = False,
         pooling: str = "weighted",
         nonlinearity: str = "magnitude",
+        momentum: float = 0.99,
         dtype: Any = jnp.float32,
         precision: Any = jax.lax.Precision.HIGHEST,
         rngs: nnx.Rngs,
@@ -61,6 +62,7 @@ class SpinBlock(nnx.Module):
           pool: whether to halve the resolution.
           pooling: "weighted" or "spectral".
           nonlinearity: "magnitude" for `MagnitudeNonlinearity`, "gated" for `GatedNonlinearity`.
+          momentum: momentum of the running statistics of the normalisation.
           dtype: real dtype of the parameters, float32 or float64.
           precision: precision of the matrix products.
           rngs: the "params" stream draws the filters.
@@ -90,7 +92,9 @@ class SpinBlock(nnx.Module):
             precision=precision,
             rngs=rngs,
         )
-        self.normalization = SpinBatchNormalization(self.output_grid, channels_out, dtype=dtype)
+        self.normalization = SpinBatchNormalization(
+            self.output_grid, channels_out, momentum=momentum, dtype=dtype
+        )
         self.nonlinearity: MagnitudeNonlinearity | GatedNonlinearity
         if nonlinearity == "gated":
             self.nonlinearity = GatedNonlinearity(
@@ -156,7 +160,10 @@ class SpinBlock(nnx.Module):
             tuple((both[0].shape[-1], len(both) == 2) for both in coefficients.values()),
             tuple(self.convolution.channels_out.items()),
         )
-        statistics = folded_filter.batch_statistics(rows, filters, precision) if train else None
+        statistics = None
+        if train:
+            statistics = folded_filter.batch_statistics(rows, filters, precision)
+            self.normalization.count_update()
         filters, offsets = self._normalized(filters, statistics)
         columns = folded_filter.multiply_rows(rows, tuple(filters.values()), precision)
 

@@ -14,6 +14,7 @@ from spin_layers.channels import Channels, check_field, checked_channels
 from spin_layers.initialization import filled
 from spin_layers.modulus import squared_modulus
 from spin_layers.pooling import sphere_mean
+from spin_layers.running_statistics import MANY_UPDATES, without_start
 
 
 class SpinBatchNormalization(nnx.Module):
@@ -29,11 +30,16 @@ class SpinBatchNormalization(nnx.Module):
     with the batch's statistics and updates the running ones: running = momentum * running +
     (1 - momentum) * batch.
 
+    After n updates, the start value still has the weight momentum^n in a running statistic. In
+    evaluation it is removed: the layer normalises with (running - momentum^n start) /
+    (1 - momentum^n), as Adam does with its moments. After many updates this changes nothing.
+
     Attributes:
       scale: by spin ("spin_0"), complex parameters (channel,).
       bias: only for spin 0, complex parameter (channel,).
       mean: only for spin 0, complex running statistic (channel,).
       second_moment: by spin, real running statistics (channel,).
+      updates: number of updates of the running statistics, int32.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class SpinBatchNormalization(nnx.Module):
         self.second_moment = nnx.Dict(
             {name: nnx.BatchStat(filled(1, count, dtype)) for name, count in names.items()}
         )
+        self.updates = nnx.BatchStat(jnp.zeros((), jnp.int32))
         if 0 in self.channels:
             self.bias = nnx.Param(filled(0, self.channels[0], complex_dtype))
             self.mean = nnx.BatchStat(filled(0, self.channels[0], complex_dtype))
@@ -81,6 +88,8 @@ class SpinBatchNormalization(nnx.Module):
           ValueError: the field has the wrong spins, channels, shape or dtype.
         """
         check_field(field, self.channels, "SpinBatchNormalization", self.grid)
+        if train:
+            self.count_update()
         return {spin: self._normalize(spin, values, train) for spin, values in field.items()}
 
     def factor_and_offset(
@@ -88,7 +97,8 @@ class SpinBatchNormalization(nnx.Module):
     ) -> tuple[jax.Array, jax.Array | None]:
         """Returns the normalisation as one factor and one offset per channel.
 
-        Given the batch's statistics, this also updates the running ones.
+        Given the batch's statistics, this also updates the running ones. Call `count_update` once
+        before, for all spins.
 
         Args:
           spin: spin weight of the field.
@@ -99,11 +109,16 @@ class SpinBatchNormalization(nnx.Module):
           Complex factor (channel,), and the offset to add after multiplying by it: complex
           (channel,) for spin 0, None for other spins.
         """
-        power = self._recorded(self.second_moment[f"spin_{spin}"], power)
+        power = self._recorded(self.second_moment[f"spin_{spin}"], power, start=1.0)
         factor = self.scale[f"spin_{spin}"][...] * jax.lax.rsqrt(power + self.epsilon)
         if spin != 0:
             return factor, None
-        return factor, self.bias[...] - self._recorded(self.mean, mean) * factor
+        return factor, self.bias[...] - self._recorded(self.mean, mean, start=0.0) * factor
+
+    def count_update(self) -> None:
+        """Counts an update of the running statistics."""
+        # It stops where the start value has no weight any more, and cannot overflow.
+        self.updates[...] = jnp.minimum(self.updates[...] + 1, MANY_UPDATES)
 
     def _normalize(self, spin: int, values: jax.Array, train: bool) -> jax.Array:
         power = mean = None
@@ -115,10 +130,12 @@ class SpinBatchNormalization(nnx.Module):
         scaled = values * factor[None, None, None, :]
         return scaled if offset is None else scaled + offset[None, None, None, :]
 
-    def _recorded(self, statistic: nnx.BatchStat, batch: jax.Array | None) -> jax.Array:
+    def _recorded(
+        self, statistic: nnx.BatchStat, batch: jax.Array | None, *, start: float
+    ) -> jax.Array:
         """Records and returns the batch's statistic; returns the running one if that is None."""
         if batch is None:
-            return statistic[...]
+            return without_start(statistic[...], start, self.momentum, self.updates[...])
         running = self.momentum * statistic[...] + (1 - self.momentum) * batch
         statistic[...] = jax.lax.stop_gradient(running).astype(statistic.dtype)
         return batch

@@ -23,6 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from spin_layers.running_statistics import MANY_UPDATES, UPDATES
+
 PyTree = Any
 
 _KINDS = {"params": nnx.Param, "batch_stats": nnx.BatchStat}
@@ -223,11 +225,20 @@ def replaced_weights(
     """
     unmatched, mismatched = _differences(trees, weights)
     new = {
-        name: jnp.asarray(weights.arrays[name], leaf.dtype)
+        name: jnp.asarray(weights.arrays.get(name, MANY_UPDATES), leaf.dtype)
         for name, leaf in _flat(trees).items()
         if name not in unmatched and name not in mismatched
     }
     return _with_leaves(trees, new), tuple(unmatched.values()), tuple(mismatched.values())
+
+
+def _is_update_count(name: str) -> bool:
+    """Whether an array counts updates of running statistics.
+
+    Files of older versions lack it. They are taken to have had many updates, because their running
+    statistics were used as they are.
+    """
+    return name.startswith("batch_stats.") and name.endswith(f".{UPDATES}")
 
 
 def _differences(
@@ -239,6 +250,8 @@ def _differences(
     mismatched = {}
     for name, leaf in own.items():
         array = weights.arrays.get(name)
+        if array is None and _is_update_count(name):
+            continue
         if array is None:
             unmatched[name] = f"{name} is not in the file"
         elif array.shape != leaf.shape:

@@ -23,7 +23,7 @@ class CNNClassifier(nnx.Module):
 
     Attributes:
       convolutions: one `flax.nnx.Conv` per layer.
-      normalizations: one `flax.nnx.BatchNorm` per layer.
+      normalizations: one `BatchNormalization` per layer.
       head: the dense layer from means to logits.
     """
 
@@ -34,6 +34,7 @@ class CNNClassifier(nnx.Module):
         *,
         widths: Sequence[int],
         pool: Sequence[bool],
+        momentum: float = 0.99,
         dtype: Any = jnp.float32,
         precision: Any = jax.lax.Precision.HIGHEST,
         rngs: nnx.Rngs,
@@ -45,6 +46,7 @@ class CNNClassifier(nnx.Module):
           output: the number of classes.
           widths: number of channels of each layer.
           pool: for each layer, whether it first averages over 2x2 pixels.
+          momentum: momentum of the running statistics of the normalisations.
           dtype: dtype of the parameters, float32 or float64.
           precision: precision of the convolutions and of the dense layer.
           rngs: the "params" stream draws the parameters.
@@ -79,7 +81,7 @@ class CNNClassifier(nnx.Module):
             for size_in, size_out in itertools.pairwise(sizes)
         )
         self.normalizations = nnx.List(
-            nnx.BatchNorm(width, momentum=0.99, epsilon=1e-5, param_dtype=dtype, rngs=rngs)
+            BatchNormalization(width, momentum=momentum, epsilon=1e-5, param_dtype=dtype, rngs=rngs)
             for width in widths
         )
         self.head = nnx.Linear(
@@ -136,7 +138,7 @@ class CNNClassifier(nnx.Module):
         if self.pool[number]:
             x = nnx.avg_pool(x, (2, 2), strides=(2, 2))
         normalization = self.normalizations[number]
-        x = normalization(self.convolutions[number](x), use_running_average=not train)
+        x = normalization(self.convolutions[number](x), train=train)
         return nnx.relu(x)
 
     def _checked(self, field: Mapping[int, jax.Array]) -> jax.Array:
@@ -147,3 +149,32 @@ class CNNClassifier(nnx.Module):
                 "values, for example the real part."
             )
         return field[0]
+
+
+class BatchNormalization(nnx.BatchNorm):
+    """`flax.nnx.BatchNorm` that evaluates without the start values of the running statistics.
+
+    Attributes:
+      updates: number of updates of the running statistics, int32.
+    """
+
+    def __init__(self, num_features: int, **options: Any):
+        """Takes the options of `flax.nnx.BatchNorm`."""
+        super().__init__(num_features, **options)
+        self.updates = nnx.BatchStat(jnp.zeros((), jnp.int32))
+
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:  # type: ignore[override]
+        """Normalises with the batch's statistics, or with the running ones."""
+        if train:
+            self.updates[...] = jnp.minimum(self.updates[...] + 1, sl.MANY_UPDATES)
+            return super().__call__(x, use_running_average=False)
+        updates = self.updates[...]
+        mean = sl.without_start(self.mean[...], 0.0, self.momentum, updates)
+        variance = sl.without_start(self.var[...], 1.0, self.momentum, updates)
+        assert self.scale is not None
+        assert self.bias is not None
+        factor = jax.lax.rsqrt(variance + self.epsilon) * self.scale[...]
+        mean, factor, bias = (
+            values[None, None, None, :] for values in (mean, factor, self.bias[...])
+        )
+        return (x - mean) * factor + bias

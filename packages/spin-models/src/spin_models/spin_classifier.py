@@ -33,6 +33,7 @@ class SpinClassifier(nnx.Module):
         pool: Sequence[bool],
         pooling: str = "weighted",
         nonlinearity: str = "magnitude",
+        momentum: float = 0.99,
         dtype: Any = jnp.float32,
         precision: Any = jax.lax.Precision.HIGHEST,
         rngs: nnx.Rngs,
@@ -48,6 +49,7 @@ class SpinClassifier(nnx.Module):
           pool: for each block, whether it halves the resolution.
           pooling: "weighted" or "spectral", see `spin_layers.SpinBlock`.
           nonlinearity: "magnitude" or "gated", see `spin_layers.SpinBlock`.
+          momentum: momentum of the running statistics of the normalisations.
           dtype: real dtype of the parameters, float32 or float64.
           precision: precision of the matrix products.
           rngs: the "params" stream draws the parameters.
@@ -73,6 +75,7 @@ class SpinClassifier(nnx.Module):
                 pool=halve,
                 pooling=pooling,
                 nonlinearity=nonlinearity,
+                momentum=momentum,
                 dtype=dtype,
                 precision=precision,
                 rngs=rngs,

@@ -141,7 +141,8 @@ def pixels_from_order_sums(sums: jax.Array, tables: RingTables) -> jax.Array:
     if sides == 1:
         values = values.real
     values = jnp.moveaxis(values, (-2, -1), (1, 2))  # (batch, ring, place, *rest)
-    values = values.reshape(values.shape[0], -1, *values.shape[3:])
+    places = values.shape[1] * values.shape[2]
+    values = values.reshape(values.shape[0], places, *values.shape[3:])
     return values[:, tables.slot]
 
 

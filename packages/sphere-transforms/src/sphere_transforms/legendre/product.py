@@ -136,7 +136,7 @@ class LegendreProduct:
         if odd.shape[0] < even.shape[0]:
             odd = jnp.concatenate([odd, jnp.zeros_like(even[:1])])
         both = jnp.stack([even, odd], 1)
-        return both.reshape(-1, *even.shape[1:])[: sums.shape[0]]
+        return both.reshape(2 * even.shape[0], *even.shape[1:])[: sums.shape[0]]
 
 
 def analysis_tables(

@@ -172,7 +172,7 @@ class AtPoints:
 
     def _synthesize(self, theta: jax.Array, phi: jax.Array, data: jax.Array) -> jax.Array:
         rest = data.shape[2:]
-        columns = data.reshape(*data.shape[:2], -1)
+        columns = data.reshape(*data.shape[:2], math.prod(rest))
         width = columns.shape[-1]
         parts = jnp.concatenate([columns.real, columns.imag], -1)  # (ell, m, columns)
 
@@ -187,11 +187,12 @@ class AtPoints:
             return jnp.einsum("mp,mpr->pr", self._phases(angles[1], data.dtype), complex_sums)
 
         values = self._in_blocks(block, theta, phi, width)
-        return values.reshape(-1, *values.shape[2:])[: theta.shape[0]].reshape(-1, *rest)
+        values = values.reshape(values.shape[0] * values.shape[1], values.shape[2])
+        return values[: theta.shape[0]].reshape(theta.shape[0], *rest)
 
     def _transposed(self, theta: jax.Array, phi: jax.Array, data: jax.Array) -> jax.Array:
         rest = data.shape[1:]
-        columns = data.reshape(data.shape[0], -1)
+        columns = data.reshape(data.shape[0], math.prod(rest))
         width = columns.shape[-1]
         size, count = self._block_size(theta.shape[0], width)
         filled = _in_parts(columns, size, count)  # zeros at the points that fill the last block

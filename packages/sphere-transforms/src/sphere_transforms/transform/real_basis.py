@@ -36,6 +36,7 @@ batched over m, q and sign. The analysis is the transpose, with the weights of t
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -252,11 +253,12 @@ def _synthesize(
 
 def _merge(values: jax.Array, axes: int) -> jax.Array:
     """Merges the first axes (order, sign if there are two, component) into one."""
-    return values.reshape(-1, *values.shape[axes:])
+    # Not -1 in place of the length, which has no value if the batch is empty.
+    return values.reshape(math.prod(values.shape[:axes]), *values.shape[axes:])
 
 
 def _unmerge(values: jax.Array, *lengths: int) -> jax.Array:
-    return values.reshape(-1, *lengths, *values.shape[1:])
+    return values.reshape(values.shape[0] // math.prod(lengths), *lengths, *values.shape[1:])
 
 
 @cached_arrays
