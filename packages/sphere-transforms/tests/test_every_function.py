@@ -173,6 +173,19 @@ WITHOUT_A_CASE = {
 each_case = pytest.mark.parametrize("name", CASES)
 
 
+def _is_slow(name):
+    """Whether it is a further case of a function, or one over devices (minutes without jit)."""
+    function, _, variant = name.partition(" ")
+    return variant not in ("", "tables", "recursion") or function.endswith("_by_orders")
+
+
+# For the two settings that take seconds per case: the others run by `tox run -e slow`.
+once_for_each_function = pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if _is_slow(name) else name for name in CASES],
+)
+
+
 def test_every_public_function_has_a_case():
     functions = {name for name in st.__all__ if inspect.isfunction(getattr(st, name))}
     methods = {"SpinTransform.forward", "SpinTransform.inverse"}
@@ -212,14 +225,7 @@ def test_under_strict_promotion_and_debug_nans(name, expected):
         assert_equal(jax.jit(function)(*arguments), expected(name))
 
 
-# Those over devices take half a minute, operation by operation.
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow) if "_by_orders" in name else name
-        for name in CASES
-    ],
-)
+@once_for_each_function
 def test_without_jit(name, expected):
     function, arguments = CASES[name]
     with jax.disable_jit():
@@ -242,7 +248,7 @@ def test_under_vmap_of_cond_with_a_batched_predicate(name, expected):
     assert all(not np.any(leaf[1]) for leaf in jax.tree.leaves(both))
 
 
-@each_case
+@once_for_each_function
 def test_exported_with_a_symbolic_batch(name, expected):
     function, arguments = CASES[name]
     (batch,) = jax.export.symbolic_shape("batch")

@@ -184,7 +184,8 @@ class AtPoints:
             start = jnp.zeros((columns.shape[1], angles[0].shape[0], 2 * width), parts.dtype)
             sums, _ = self._over_degrees(angles[0], add, start, parts)
             complex_sums = jax.lax.complex(sums[..., :width], sums[..., width:])
-            return jnp.einsum("mp,mpr->pr", self._phases(angles[1], data.dtype), complex_sums)
+            phases = self._phases(angles[1], data.dtype)
+            return jnp.einsum("mp,mpr->pr", phases, complex_sums, precision="highest")
 
         values = self._in_blocks(block, theta, phi, width)
         values = values.reshape(values.shape[0] * values.shape[1], values.shape[2])
@@ -222,8 +223,9 @@ class AtPoints:
         m = jnp.arange(1.0 - self.band_limit, self.band_limit)[:, None]
         n = float(-self.spin)
         south = (theta > math.pi / 2)[None]
-        near = jnp.where(south[0], theta, math.pi - theta) / 2  # its cosine is the smaller one
-        cosine, sine = jnp.sin(near)[None], jnp.cos(near)[None]
+        # Of half the angle from the nearer pole.
+        cosine, sine = jnp.cos(theta / 2)[None], jnp.sin(theta / 2)[None]
+        cosine, sine = jnp.where(south, sine, cosine), jnp.where(south, cosine, sine)
         starts = _start_values(self.band_limit, n, jnp.where(south, -m, m), cosine, sine)
         first_degree = jnp.maximum(jnp.abs(m), abs(n))
         norm = math.ldexp((-1.0) ** self.spin / math.sqrt(4 * math.pi), -SCALE)
