@@ -98,7 +98,7 @@ class FewRings(st.RingGrid):
     quadrature_weights = property(lambda self: np.ones(len(self.angles)))
 
 
-# Start values are smallest where the spin is about L / e: exp(-2 L / e), 2^-1116 at L = 1000.
+# Start values are smallest where the spin is about L / e: exp(-2 L / e), 2^-1061 at L = 1000.
 @pytest.mark.parametrize(
     ("band_limit", "spin"), [(1000, 350), pytest.param(1200, -200, marks=pytest.mark.slow)]
 )
