@@ -204,6 +204,7 @@ def test_a_model_s_description_restores_it(grids):
         },
         "output": {"num_classes": 3},
         "class_names": ["cat", "dog", "bird"],
+        "images": {},
     }
     assert sr.ModelDescription.from_json(through_json(written)) == description
 
@@ -282,6 +283,7 @@ GRID = {"kind": "rings", "count": 8}
         ({"class_names": "abc"}, "class_names must be a list of strings, not 'abc'"),
         ({"class_names": ["a", 1, "c"]}, "class_names must be a list of strings"),
         ({"class_names": ["a"]}, "class_names has 1 names for 3 classes"),
+        ({"images": "image"}, "images must map names to values, not 'image'"),
     ],
 )
 def test_a_damaged_description_is_refused(grids, changed, message):

@@ -3,7 +3,7 @@
 import os
 
 from spherical_mnist.builder import SphericalMnist
-from spin_data import Dataset, place_splits
+from spin_data import Dataset, ImageReading, place_splits
 from spin_data.tfds_building import prepare
 from spin_registry import ClassSpec, FieldSpec
 
@@ -67,4 +67,5 @@ def load(
         place_splits(sources, name=builder.info.full_name),
         folder=builder.data_path,
         version=str(builder.version),
+        images=None if builder.spin else ImageReading("image"),
     )

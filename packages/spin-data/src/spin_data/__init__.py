@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         spin_weight,
     )
     from spin_data.encoding import decode_fields, encode_complex, read_fields
+    from spin_data.image_reading import PROJECTIONS, ImageReading
     from spin_data.option_values import check_booleans, parse_boolean, parse_option
     from spin_data.pipeline import evaluation_batches, training_iterator
     from spin_data.projection.panorama import sample_panorama
@@ -40,15 +41,22 @@ if TYPE_CHECKING:
         source_bytes,
     )
     from spin_data.user_files.field_files import write_fields
-    from spin_data.user_files.image_file import image_size, read_image, read_panorama
+    from spin_data.user_files.image_file import (
+        field_of_image,
+        image_size,
+        read_image,
+        read_panorama,
+    )
     from spin_data.user_files.image_folder import images_within
 
 _MODULES = {
+    "PROJECTIONS": "image_reading",
     "ArraySource": "sources.array",
     "Batch": "dataset",
     "CheckedSource": "sources.checked",
     "ConcatenatedSource": "sources.concatenated",
     "Dataset": "dataset",
+    "ImageReading": "image_reading",
     "InMemorySource": "sources.placement",
     "IndexSource": "sources.index",
     "RandomAccessSource": "dataset",
@@ -61,6 +69,7 @@ _MODULES = {
     "draw_samples": "sample_sheet",
     "encode_complex": "encoding",
     "evaluation_batches": "pipeline",
+    "field_of_image": "user_files.image_file",
     "image_size": "user_files.image_file",
     "images_within": "user_files.image_folder",
     "one_map": "sample_sheet",
@@ -87,11 +96,13 @@ _MODULES = {
 }
 
 __all__ = [
+    "PROJECTIONS",
     "ArraySource",
     "Batch",
     "CheckedSource",
     "ConcatenatedSource",
     "Dataset",
+    "ImageReading",
     "InMemorySource",
     "IndexSource",
     "RandomAccessSource",
@@ -104,6 +115,7 @@ __all__ = [
     "draw_samples",
     "encode_complex",
     "evaluation_batches",
+    "field_of_image",
     "image_size",
     "images_within",
     "one_map",

@@ -7,6 +7,7 @@ import numpy as np
 
 from spin_data.dataset import Dataset, RandomAccessSource, spin_name, spin_weight
 from spin_data.field_values import problem_of_dtype, problem_of_values
+from spin_data.image_reading import ImageReading
 from spin_registry import ClassSpec, FieldSpec
 
 __all__ = ["check_dataset"]
@@ -70,6 +71,9 @@ def _check_attributes(dataset: Any) -> None:
         number = dataset.output.num_classes
         if len(names) != number:
             raise ValueError(f"it has {len(names)} class_names for {number} classes")
+    images = getattr(dataset, "images", None)  # datasets of plugins may not have it
+    if not isinstance(images, ImageReading | None):
+        raise ValueError(f"its images are {images!r:.80}, expected a spin_data.ImageReading")
 
 
 def _check_fields(fields: Any, spec: FieldSpec, where: str) -> None:

@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from spin_data.image_reading import ImageReading
 from spin_registry import ClassSpec, FieldSpec
 
 __all__ = ["Batch", "Dataset", "RandomAccessSource", "Record", "spin_name", "spin_weight"]
@@ -59,6 +60,8 @@ class Dataset:
         another version.
       divided: whether the loader divided the examples into splits by itself. If a run on other data
         is evaluated on this dataset, all of its examples are then evaluated.
+      images: how the loader made the input of images, if it did. A trained model reads new images
+        in the same way.
     """
 
     input: FieldSpec
@@ -68,6 +71,7 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     version: str = ""
     divided: bool = False
+    images: ImageReading | None = None
 
 
 def spin_name(spin: int) -> str:

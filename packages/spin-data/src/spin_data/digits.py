@@ -12,6 +12,7 @@ import numpy as np
 
 from sphere_transforms import EquiangularGrid, random_euler_angles
 from spin_data.dataset import Dataset
+from spin_data.image_reading import ImageReading
 from spin_data.option_values import check_booleans
 from spin_data.projection.stereographic import project_images
 from spin_data.sources.array import ArraySource
@@ -72,4 +73,4 @@ def load(
             num_classes=10,
             originals=originals,
         )
-    return Dataset(FieldSpec(grid, {0: 1}), ClassSpec(10), splits)
+    return Dataset(FieldSpec(grid, {0: 1}), ClassSpec(10), splits, images=ImageReading("image"))

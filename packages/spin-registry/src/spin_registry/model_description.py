@@ -1,7 +1,7 @@
 """The description of a model from which it can be created again, with JSON conversion."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from spin_registry.errors import OptionError, RegistryError, one_line
@@ -24,9 +24,11 @@ class ModelDescription:
       input: the specification of the model's input.
       output: the specification of the model's output.
       class_names: names of the classes, in the order of the labels; empty if they are not known.
+      images: how images become the input, as `spin_data.ImageReading.to_json` returns it; empty if
+        that is not known, or the input is not made of images.
 
     Raises:
-      TypeError: if `model_name`, `model_options` or `class_names` has the wrong type.
+      TypeError: if `model_name`, `model_options`, `class_names` or `images` has the wrong type.
       ValueError: if there are names of classes, but not as many as classes.
     """
 
@@ -35,6 +37,7 @@ class ModelDescription:
     input: FieldSpec
     output: ClassSpec | FieldSpec
     class_names: tuple[str, ...] = ()
+    images: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         name, options, classes = self.model_name, self.model_options, self.class_names
@@ -44,12 +47,15 @@ class ModelDescription:
             raise TypeError(f"model_options must map names to values, not {options!r}")
         if not isinstance(classes, list | tuple) or not all(isinstance(c, str) for c in classes):
             raise TypeError(f"class_names must be a list of strings, not {classes!r}")
+        if not isinstance(self.images, Mapping):
+            raise TypeError(f"images must map names to values, not {self.images!r}")
         if classes and isinstance(self.output, ClassSpec):
             number = self.output.num_classes
             if len(classes) != number:
                 raise ValueError(f"class_names has {len(classes)} names for {number} classes")
         object.__setattr__(self, "model_options", FrozenMapping(options))
         object.__setattr__(self, "class_names", tuple(classes))
+        object.__setattr__(self, "images", FrozenMapping(self.images))
 
     def create(self, rngs: Any) -> Any:
         """Creates the model, with new parameters.
@@ -96,6 +102,7 @@ class ModelDescription:
             "input": _spec_to_json(self.input),
             "output": _spec_to_json(self.output),
             "class_names": list(self.class_names),
+            "images": dict(self.images),
         }
 
     @classmethod
@@ -119,6 +126,7 @@ class ModelDescription:
                 _field_from_json("input", described["input"]),
                 _output_from_json(described["output"]),
                 described.get("class_names", ()),
+                described.get("images", {}),
             )
         except RegistryError:
             raise

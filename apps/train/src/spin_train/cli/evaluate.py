@@ -2,10 +2,13 @@
 
 import argparse
 import sys
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
 from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
+
+_LONGEST_NAME = 100
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,31 +35,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from spin_train.analysis import measure_rotations
     from spin_train.errors import ConfigurationError, WorkdirError, as_user_error
-    from spin_train.training.evaluation import open_run, scored_examples
+    from spin_train.training.evaluation import open_run
     from spin_train.workdir.identity import write_json
 
     if arguments.examples < 0:
         raise ConfigurationError(f"--examples must be 0 or more, got {arguments.examples}")
     run = open_run(arguments.workdir, arguments.dataset, arguments.checkpoint)
-    data = run.setup.data
-    source = data.eval_source(arguments.split)
+    source = run.source(arguments.split)
     for remark in run.remarks:
         print(f"note: {remark}", flush=True)
     result: dict[str, Any] = {
-        "dataset": data.eval_name,
-        "dataset_version": data.eval_dataset.version,
+        "dataset": run.dataset_name,
+        "dataset_version": run.dataset.version,
         "split": arguments.split,
         "checkpoint": arguments.checkpoint,
-        "step": int(run.state.step),
-        "examples": scored_examples(run.setup, source),
+        "step": int(run.saved.state.step),
+        "examples": run.evaluator.scored_examples(source),
         **run.evaluate(arguments.split),
     }
     for key, value in result.items():
         print(f"{key:<24} {value}", flush=True)
     if arguments.examples:
-        rotations = measure_rotations(
-            run.setup.trained_model(run.state), source, arguments.examples
-        )
+        rotations = measure_rotations(run.saved.trained_model(), source, arguments.examples)
         result["rotated_examples"] = rotations.examples
         result["accuracy_by_degrees"] = rotations.accuracy
         result["equivariance_error"] = rotations.layer_errors
@@ -74,7 +74,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             print(f"{degrees:<24} {100 * accuracy:.2f}%")
         for remark in rotations.remarks:
             print(f"not measured: {remark}")
-    words = "_".join((data.eval_name, arguments.split, arguments.checkpoint))
+    words = "_".join((run.dataset_name, arguments.split, arguments.checkpoint))
     path = arguments.workdir / f"evaluation_{_file_name(words)}.json"
     with as_user_error(WorkdirError, f"cannot write {str(path)!r}", OSError):
         write_json(path, result)
@@ -82,7 +82,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _file_name(words: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
+    name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{zlib.crc32(words.encode()):08x}_{name[-_LONGEST_NAME:]}"  # of a long path
 
 
 if __name__ == "__main__":

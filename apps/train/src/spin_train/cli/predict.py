@@ -23,10 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         choices=("auto", "image", "panorama"),
         default="auto",
         help="image: flat, placed around the south pole; panorama: equirectangular, covers the "
-        "sphere; auto: a panorama if twice as wide as high",
+        "sphere; auto: as in the training (if not known: a panorama if twice as wide as high)",
     )
     parser.add_argument(
-        "--invert", action="store_true", help="swap dark and bright, for ink on paper"
+        "--invert",
+        action="store_true",
+        help="swap dark and bright, as for ink on paper if the training had bright ink on black",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.add_argument(

@@ -11,9 +11,9 @@ import spin_data
 from spin_train.errors import ConfigurationError, DatasetError, ModelError, as_user_error
 from spin_train.model.building import load_trained_model
 from spin_train.model.trained import TrainedModel
-from spin_train.training.evaluation import open_run
+from spin_train.training.saved_model import open_model
 
-PROJECTIONS = ("auto", "image", "panorama")
+PROJECTIONS = ("auto", *spin_data.PROJECTIONS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +61,10 @@ def predict(
       images: path of an image or a folder, or several paths. A folder stands for all images in
         it and in its subfolders, sorted by name.
       projection: "image" for flat images, which are projected around the south pole; "panorama" for
-        equirectangular images; "auto" for a panorama if the image is twice as wide as high.
-      inverted: whether to swap dark and bright first, for images drawn in ink.
+        equirectangular images. "auto" projects as the images were that the model was trained on; if
+        that is not known, an image that is twice as wide as high is a panorama.
+      inverted: whether to swap dark and bright, for images drawn in ink if those of the training
+        are bright on black, or the other way round.
 
     Returns:
       A prediction for each image, in the same order.
@@ -139,10 +141,16 @@ def _images_of(images: Sequence[str | Path] | str | Path) -> Iterator[Path]:
 def _field_of(
     path: Path, model: TrainedModel, grayscale: bool, projection: str, inverted: bool
 ) -> np.ndarray:
-    """Reads an image as a field of spin 0, as records have it: uint8 (lat, long, channel)."""
-    read = spin_data.read_panorama if _is_panorama(path, projection) else spin_data.read_image
-    values = read(path, model.input.grid, grayscale=grayscale, inverted=inverted)
-    return np.rint(values).astype(np.uint8)
+    """Reads an image as a field of spin 0, as the records of the training: uint8."""
+    trained = model.images
+    if projection == "auto" and trained is not None:
+        projection = trained.projection
+    elif projection == "auto":
+        width, height = spin_data.image_size(path)
+        projection = "panorama" if width == 2 * height else "image"
+    inverted_in_training = trained is not None and trained.inverted
+    reading = spin_data.ImageReading(projection, inverted != inverted_in_training)
+    return spin_data.field_of_image(path, model.input.grid, reading, grayscale=grayscale)
 
 
 def model_of_run(workdir: str | Path, checkpoint: str = "last") -> TrainedModel:
@@ -150,9 +158,9 @@ def model_of_run(workdir: str | Path, checkpoint: str = "last") -> TrainedModel:
 
     Raises:
       WorkdirError: if there is no run or no such checkpoint.
+      ModelError: if the model is not registered.
     """
-    run = open_run(workdir, checkpoint=checkpoint)
-    return run.setup.trained_model(run.state)
+    return open_model(workdir, checkpoint).trained_model()
 
 
 def model_of_weights(path: str | Path) -> TrainedModel:
@@ -162,10 +170,3 @@ def model_of_weights(path: str | Path) -> TrainedModel:
       ModelError: if the file is missing or damaged, or the model is not registered.
     """
     return load_trained_model(path)
-
-
-def _is_panorama(path: Path, projection: str) -> bool:
-    if projection != "auto":
-        return projection == "panorama"
-    width, height = spin_data.image_size(path)
-    return width == 2 * height

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from spin_layers import write_weights
 from spin_train.errors import WorkdirError, as_user_error
-from spin_train.model.building import describe_model, description_as_json
-from spin_train.training.evaluation import open_run
+from spin_train.model.building import description_as_json
+from spin_train.training.paths import without_folders
+from spin_train.training.saved_model import open_model
 
 
 def export(workdir: str | Path, path: str | Path, checkpoint: str = "last") -> dict[str, Any]:
@@ -27,17 +26,18 @@ def export(workdir: str | Path, path: str | Path, checkpoint: str = "last") -> d
       WorkdirError: if there is no run or no such checkpoint, or the file cannot be written.
       ModelError: if the model's input or options cannot be described in a file.
     """
-    run = open_run(workdir, checkpoint=checkpoint)
-    config = run.setup.config
+    saved = open_model(workdir, checkpoint)
+    config = saved.record.config
     metadata = {
-        **description_as_json(describe_model(config, run.setup.data.dataset)),
-        "dataset": config.dataset,
-        "dataset_version": run.dataset_version,
-        "step": int(run.state.step),
+        **description_as_json(saved.description),
+        "dataset": without_folders(config.dataset),
+        "dataset_version": saved.record.data_versions.get(config.dataset, ""),
+        "step": int(saved.state.step),
         "seed": config.seed,
     }
-    params, batch_stats = jax.device_get((run.state.params, run.state.batch_stats))
+    variables = saved.state.host_variables(saved.model)
+    weights = {"params": variables.params, "batch_stats": variables.batch_stats}
     path = Path(path).expanduser()
     with as_user_error(WorkdirError, f"cannot write {str(path)!r}", OSError):
-        write_weights(path, {"params": params, "batch_stats": batch_stats}, metadata)
+        write_weights(path, weights, metadata)
     return metadata

@@ -41,7 +41,10 @@ def describe_model(
         registered = dict(spin_registry.get_model(config.model_name).options)
     options = registered | config.model_options.to_dict()
     names = tuple(dataset.class_names or class_names)
-    return ModelDescription(config.model_name, options, dataset.input, dataset.output, names)
+    images = dataset.images.to_json() if dataset.images else {}
+    return ModelDescription(
+        config.model_name, options, dataset.input, dataset.output, names, images
+    )
 
 
 def build_model(config: ml_collections.ConfigDict, dataset: spin_data.Dataset) -> FunctionalModel:
@@ -61,6 +64,19 @@ def build_model(config: ml_collections.ConfigDict, dataset: spin_data.Dataset) -
             f"{origin}: its factory returned {model!r:.80}, but must return a flax.nnx.Module"
         )
     return functional_model(model, origin)
+
+
+def build_described_model(description: ModelDescription, seed: int) -> FunctionalModel:
+    """Creates the model that a description of a run names, with new parameters.
+
+    Raises:
+      ModelError: if the model is not registered, or does not accept its options any more.
+    """
+    origin = spin_registry.model_origin(description.model_name)
+    causes = (ValueError, spin_registry.RegistryError)
+    with as_user_error(ModelError, f"model {description.model_name!r}", *causes), blamed(origin):
+        module = description.create(nnx.Rngs(seed))
+    return functional_model(module, origin)
 
 
 def check_outputs(
@@ -151,6 +167,8 @@ def load_trained_model(path: str | Path) -> TrainedModel:
     with as_user_error(ModelError, subject, *causes), blamed(f"the model of {subject}"):
         weights = read_weights(Path(path).expanduser())
         description = ModelDescription.from_json(weights.metadata)
+        if description.images:
+            spin_data.ImageReading.from_json(description.images)
         module = create_with_weights(
             lambda: description.create(nnx.Rngs(0)), weights, description.sizes()
         )

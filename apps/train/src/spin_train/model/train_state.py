@@ -32,6 +32,11 @@ class TrainState:
         """Returns the model's variables in this state."""
         return Variables(self.params, self.batch_stats, constants)
 
+    def host_variables(self, model: FunctionalModel) -> Variables:
+        """Returns this state's arrays in memory, with the constants of a model."""
+        params, batch_stats = jax.device_get((self.params, self.batch_stats))
+        return Variables(params, batch_stats, model.variables.constants)
+
 
 def initial_state(model: FunctionalModel, optimizer: optax.GradientTransformation) -> TrainState:
     """Returns the state before the first update."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 
+from spin_data import ImageReading
 from spin_registry import ClassSpec, FieldSpec, ModelDescription
 from spin_train.errors import blamed
 from spin_train.model.functional import FunctionalModel, Variables
@@ -36,6 +37,12 @@ class TrainedModel:
     def input(self) -> FieldSpec:
         """The specification of the model's input."""
         return self.description.input
+
+    @property
+    def images(self) -> ImageReading | None:
+        """How the images of the training became inputs; None if that is not known."""
+        described = self.description.images
+        return ImageReading.from_json(described) if described else None
 
     @property
     def num_classes(self) -> int:

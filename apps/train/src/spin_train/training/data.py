@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Generator
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import ml_collections
@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 import spin_data
 import spin_registry
 from sphere_transforms import Grid, SpinTransform
+from spin_registry import ModelDescription
 from spin_train.devices.device_pipeline import DevicePipeline
 from spin_train.devices.sharding import replicate
 from spin_train.errors import (
@@ -24,6 +25,9 @@ from spin_train.errors import (
 )
 
 ALL_SPLITS = "all"  # in place of a split's name: all splits, one after another
+
+Specs: TypeAlias = spin_data.Dataset | ModelDescription
+"""What has the attributes `input`, `output` and `class_names`."""
 
 _DEVICE_SHARE = 8  # records may use at most 1/8 of a device's memory
 
@@ -114,10 +118,7 @@ class Data:
         Raises:
           DatasetError: if the dataset has no such split.
         """
-        splits = self.eval_dataset.splits
-        if split == ALL_SPLITS and split not in splits:
-            return spin_data.ConcatenatedSource(*splits.values())
-        return split_of(self.eval_dataset, self.eval_name, split)
+        return split_or_all(self.eval_dataset, self.eval_name, split)
 
     def training_input(
         self, mesh: Mesh, batch_size: int, start_step: int = 0
@@ -199,27 +200,51 @@ def load_data(config: ml_collections.ConfigDict) -> Data:
     """
     dataset = eval_dataset = load_dataset(config, config.dataset)
     if config.eval_dataset and config.eval_dataset != config.dataset:
-        eval_dataset = load_dataset(config, config.eval_dataset, dataset)
-        same = eval_dataset.version and eval_dataset.version == dataset.version
-        if eval_dataset.divided and not same:
-            # The user did not choose splits, so no example was meant to be left out.
-            whole = spin_data.ConcatenatedSource(*eval_dataset.splits.values())
-            eval_dataset = dataclasses.replace(eval_dataset, splits={"test": whole})
-        check_same_specs(config.dataset, dataset, config.eval_dataset, eval_dataset)
+        eval_dataset = load_evaluation_dataset(
+            config, config.eval_dataset, dataset, dataset.version
+        )
     return Data(config, dataset, eval_dataset)
 
 
+def load_evaluation_dataset(
+    config: ml_collections.ConfigDict, name: str, trained_on: Specs, trained_version: str
+) -> spin_data.Dataset:
+    """Loads a dataset to evaluate a model on, and checks that it suits the model.
+
+    Args:
+      config: a complete configuration, which names the training dataset.
+      name: the dataset's name.
+      trained_on: the training dataset, or the description of the model.
+      trained_version: version of the training dataset, "" if there is none.
+
+    Returns:
+      The dataset. One of the user's own, other than the training dataset, that is not divided into
+      splits by the user has one split, "test", with all examples.
+
+    Raises:
+      DatasetError: if the dataset is unknown, cannot be built, or has another input or output.
+    """
+    dataset = load_dataset(config, name, trained_on)
+    same = name == config.dataset or (dataset.version and dataset.version == trained_version)
+    if dataset.divided and not same:
+        # The user did not choose splits, so no example was meant to be left out.
+        whole = spin_data.ConcatenatedSource(*dataset.splits.values())
+        dataset = dataclasses.replace(dataset, splits={"test": whole})
+    check_same_specs(config.dataset, trained_on, name, dataset)
+    return dataset
+
+
 def load_dataset(
-    config: ml_collections.ConfigDict, name: str, trained_on: spin_data.Dataset | None = None
+    config: ml_collections.ConfigDict, name: str, trained_on: Specs | None = None
 ) -> spin_data.Dataset:
     """Loads a registered dataset with the configuration's `dataset_options`.
 
     Args:
       config: a complete configuration.
       name: the dataset's name.
-      trained_on: the dataset that the model is trained on, if it is another. A loader with the
-        options `class_names` or `num_classes` gets those of this dataset, so that the dataset may
-        lack examples of a class.
+      trained_on: the dataset that the model is trained on, or the model's description, if the
+        model is trained already. A loader with the options `class_names` or `num_classes` gets
+        those of the model, so that the dataset may lack examples of a class.
 
     Raises:
       DatasetError: if the dataset is unknown, cannot be built, or differs from its specification.
@@ -247,16 +272,28 @@ def load_dataset(
         class_names=tuple(getattr(dataset, "class_names", ())),
         version=getattr(dataset, "version", "") or "",
         divided=bool(getattr(dataset, "divided", False)),
+        images=getattr(dataset, "images", None),
     )
 
 
-def _classes_of(dataset: spin_data.Dataset) -> dict[str, Any]:
+def _classes_of(dataset: Specs) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if dataset.class_names:
         options["class_names"] = dataset.class_names
     if isinstance(dataset.output, spin_registry.ClassSpec):
         options["num_classes"] = dataset.output.num_classes
     return options
+
+
+def split_or_all(dataset: spin_data.Dataset, name: str, split: str) -> spin_data.RandomAccessSource:
+    """Returns a split of a dataset, or all splits for "all".
+
+    Raises:
+      DatasetError: if the dataset has no such split.
+    """
+    if split == ALL_SPLITS and split not in dataset.splits:
+        return spin_data.ConcatenatedSource(*dataset.splits.values())
+    return split_of(dataset, name, split)
 
 
 def split_of(dataset: spin_data.Dataset, name: str, split: str) -> spin_data.RandomAccessSource:
@@ -272,9 +309,7 @@ def split_of(dataset: spin_data.Dataset, name: str, split: str) -> spin_data.Ran
     return dataset.splits[split]
 
 
-def check_same_specs(
-    name: str, dataset: spin_data.Dataset, other_name: str, other: spin_data.Dataset
-) -> None:
+def check_same_specs(name: str, dataset: Specs, other_name: str, other: spin_data.Dataset) -> None:
     """Checks that a model for one dataset can be used on another.
 
     Raises:

@@ -1,21 +1,13 @@
-"""Evaluates runs: the mean of every score over a split, counting each example once."""
+"""Evaluates saved runs, on their own dataset or on another."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
-
-import jax
 
 import spin_data
-from spin_train.devices.sharding import shard_batch
-from spin_train.errors import DatasetError, WorkdirError, dataset_errors
-from spin_train.model.train_state import TrainState
-from spin_train.optimization.steps import EvalStep, make_eval_step
-from spin_train.optimization.tasks import Scores
-from spin_train.training.setup import TrainingSetup, make_setup
-from spin_train.workdir.checkpoints import BEST_FOLDER, FOLDER, Checkpoints
-from spin_train.workdir.identity import read_run
+from spin_train.optimization.tasks import task_for
+from spin_train.training.data import load_evaluation_dataset, split_or_all
+from spin_train.training.evaluator import Evaluator
+from spin_train.training.saved_model import SavedModel, open_model
 
 
 def evaluate(
@@ -46,34 +38,45 @@ def evaluate(
 
 @dataclasses.dataclass(frozen=True)
 class SavedRun:
-    """A run, with the state that was read from one of its checkpoints.
+    """A run's saved model, and a dataset to evaluate it on.
 
     Attributes:
-      setup: the run's data, model and task.
-      state: the state in the checkpoint.
-      dataset_version: version of the training dataset; "" if it is not known.
+      saved: the model.
+      dataset: the dataset.
+      evaluator: evaluates the model.
       remarks: remarks for the user.
     """
 
-    setup: TrainingSetup
-    state: TrainState
-    dataset_version: str = ""
+    saved: SavedModel
+    dataset: spin_data.Dataset
+    evaluator: Evaluator
     remarks: tuple[str, ...] = ()
 
-    def evaluate(self, split: str) -> dict[str, float]:
-        """Evaluates on a split, or on "all", and returns the same as `evaluate_source`.
+    @property
+    def dataset_name(self) -> str:
+        """The name of the dataset."""
+        return self.evaluator.dataset_name
+
+    def source(self, split: str) -> spin_data.RandomAccessSource:
+        """Returns the records of a split; those of all splits for "all".
 
         Raises:
           DatasetError: if the dataset has no such split.
         """
-        setup = self.setup
-        source = setup.data.eval_source(split)
-        eval_step = make_eval_step(setup.model, setup.task, setup.mesh)
-        return evaluate_source(setup, eval_step, self.state, setup.constants(), source)
+        return split_or_all(self.dataset, self.dataset_name, split)
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """Evaluates on a split, or on "all", and returns the same as `evaluate`.
+
+        Raises:
+          DatasetError: if the dataset has no such split.
+        """
+        saved = self.saved
+        return self.evaluator.evaluate(saved.state, saved.constants(), self.source(split))
 
 
 def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = "last") -> SavedRun:
-    """Reads a run's configuration and one of its checkpoints, without changing the run.
+    """Reads a run's model, one of its checkpoints, and a dataset, without changing the run.
 
     Args:
       workdir: the run's directory.
@@ -84,96 +87,22 @@ def open_run(workdir: str | Path, dataset: str | None = None, checkpoint: str = 
       WorkdirError: if there is no run or no such checkpoint.
       DatasetError: if the dataset is unknown, or does not suit the model.
     """
-    workdir = Path(workdir).expanduser()
-    record = read_run(workdir)
-    config = record.config
-    if dataset is not None:
-        config = config.copy_and_resolve_references()
-        config.eval_dataset = dataset
-    if checkpoint not in _CHECKPOINTS:
-        raise WorkdirError(
-            f"no checkpoint is called {checkpoint!r}; there are {' and '.join(_CHECKPOINTS)}"
-        )
-    folder = _CHECKPOINTS[checkpoint]
-    if not (workdir / folder).is_dir():
-        why = " (the run was not evaluated during training)" if folder == BEST_FOLDER else ""
-        raise WorkdirError(f"no {folder} in {str(workdir)!r}{why}: train there first")
-    setup = make_setup(config, initial_weights="")
-    version = record.data_versions.get(config.dataset, "")
+    saved = open_model(workdir, checkpoint)
+    record, config = saved.record, saved.record.config
+    name = dataset or config.eval_dataset or config.dataset
+    loaded = load_evaluation_dataset(
+        config, name, saved.description, record.data_versions.get(config.dataset, "")
+    )
+    recorded, now = record.data_versions.get(name, ""), loaded.version or "(none stated)"
     remarks: tuple[str, ...] = ()
-    if version and version != setup.data.dataset.version:
-        now = setup.data.dataset.version or "(none stated)"
-        remarks = (f"trained on version {version} of {config.dataset!r}, which is in {now} now",)
-    with Checkpoints(workdir, folder) as checkpoints:
-        try:
-            state, _ = checkpoints.restore_latest(
-                setup.initial_state(), setup.mesh, move_aside=False
-            )
-        except WorkdirError as error:
-            # The model is made for the data as they are now, which may have another class.
-            raise WorkdirError("; ".join((*remarks, str(error)))) from error
-    return SavedRun(setup, state, version, remarks)
-
-
-def scored_examples(setup: TrainingSetup, source: spin_data.RandomAccessSource) -> int:
-    """Returns the number of a source's examples that `evaluate_source` scores."""
-    size, batch_size, config = len(source), setup.global_batch_size, setup.config
-    batches = -(-size // batch_size) if config.eval_pad_last_batch else size // batch_size
-    if config.num_eval_steps != -1:
-        batches = min(batches, config.num_eval_steps)
-    return min(size, batches * batch_size)
-
-
-_CHECKPOINTS = {"last": FOLDER, "best": BEST_FOLDER}
-
-
-def evaluate_source(
-    setup: TrainingSetup,
-    eval_step: EvalStep,
-    state: TrainState,
-    constants: Mapping[str, Any],
-    source: spin_data.RandomAccessSource,
-    after_batch: Callable[[int], None] = lambda number: None,
-) -> dict[str, float]:
-    """Scores a source's examples, or only the first `num_eval_steps` batches.
-
-    Args:
-      setup: the setup of the run.
-      eval_step: the evaluation step, as returned by `make_eval_step`.
-      state: the training state.
-      constants: the model's constants.
-      source: the examples.
-      after_batch: called with the number of each batch, from 1. An exception that it raises ends
-        the evaluation.
-
-    Returns:
-      The mean of each score, under its published name; the loss is "eval_loss".
-
-    Raises:
-      DatasetError: if there is not one complete batch and `eval_pad_last_batch` is False.
-    """
-    config = setup.config
-    try:
-        batches = spin_data.evaluation_batches(
-            source,
-            batch_size=setup.global_batch_size,
-            process_index=jax.process_index(),
-            process_count=jax.process_count(),
-            pad=config.eval_pad_last_batch,
-            num_threads=config.data_threads,
-        )
-    except ValueError as error:
-        raise DatasetError(
-            f"cannot evaluate: {error}; or set --config.eval_pad_last_batch True"
-        ) from error
-    totals: Scores = {}
-    for number, batch in enumerate(dataset_errors(setup.data.eval_name, batches), start=1):
-        totals = eval_step(state, constants, totals, shard_batch(batch, setup.mesh))
-        # On virtual CPU devices, a queue of hundreds of steps deadlocks.
-        jax.block_until_ready(totals)
-        after_batch(number)
-        if number == config.num_eval_steps:
-            break
-    count = float(totals.pop("count"))
-    means = {name: float(total) / count for name, total in totals.items()}
-    return {"eval_loss" if name == "loss" else name: value for name, value in means.items()}
+    if recorded and recorded != now:
+        remarks = (f"the run used version {recorded} of {name!r}, which is in {now} now",)
+    evaluator = Evaluator(
+        config,
+        saved.model,
+        task_for(loaded.output),
+        saved.mesh,
+        config.per_device_batch_size * saved.mesh.size,
+        name,
+    )
+    return SavedRun(saved, loaded, evaluator, remarks)

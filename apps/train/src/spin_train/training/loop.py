@@ -14,10 +14,9 @@ from spin_train.configuration import profiled_steps
 from spin_train.devices.device_pipeline import DevicePipeline
 from spin_train.devices.sharding import shard_batch
 from spin_train.model.train_state import TrainState
-from spin_train.optimization.steps import make_eval_step, make_train_step
+from spin_train.optimization.steps import make_train_step
 from spin_train.optimization.tasks import Scores
 from spin_train.training.clocks import ActivityClock, MetricWindow, StepTimer
-from spin_train.training.evaluation import evaluate_source, scored_examples
 from spin_train.training.interruption import Interrupted, Interruption
 from spin_train.training.progress import Progress
 from spin_train.training.setup import TrainingSetup
@@ -79,7 +78,7 @@ class TrainingLoop:
         self._setup = setup
         self._services = services
         self._constants = setup.constants()
-        self._eval_step = make_eval_step(setup.model, setup.task, setup.mesh)
+        self._evaluator = setup.evaluator
         self._window = MetricWindow(metadata.get("window", ()))
         self._timer = StepTimer(**metadata.get("timer", {}))
         self._clock = ActivityClock(metadata.get("seconds", {}))
@@ -123,11 +122,9 @@ class TrainingLoop:
                 raise Interrupted(step, asked)
 
         source = self._setup.data.eval_source(split)
-        metrics = evaluate_source(
-            self._setup, self._eval_step, state, self._constants, source, after_batch
-        )
+        metrics = self._evaluator.evaluate(state, self._constants, source, after_batch)
         self._services.writer.write(step, metrics, split)
-        examples = scored_examples(self._setup, source)
+        examples = self._evaluator.scored_examples(source)
         self._services.progress.evaluation(step, metrics, split, examples)
         best = self._services.best
         # If the run fell back to an older checkpoint, `best` may be empty: then any evaluated state

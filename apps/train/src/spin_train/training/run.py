@@ -10,17 +10,20 @@ import ml_collections
 from spin_train.analysis import ModelAnalysis, analyze_model
 from spin_train.configuration import as_plain_dict, complete_config, profiled_steps
 from spin_train.devices.processes import is_first_process
-from spin_train.errors import WorkdirError, as_user_error
+from spin_train.errors import ModelError, WorkdirError, as_user_error
+from spin_train.model.building import description_as_json
 from spin_train.model.functional import parameter_count
 from spin_train.model.train_state import TrainState
 from spin_train.report import write_report
 from spin_train.training.interruption import Interruption
 from spin_train.training.loop import RunServices, TrainingLoop
+from spin_train.training.paths import with_absolute_paths
 from spin_train.training.progress import Progress
 from spin_train.training.setup import TrainingSetup, check_before_training, make_setup
 from spin_train.workdir.checkpoints import BEST_FOLDER, Checkpoints
 from spin_train.workdir.identity import (
     SUMMARY_FILE,
+    RunRecord,
     claimed_workdir,
     global_batch_size,
     has_checkpoints,
@@ -58,7 +61,7 @@ def train(
         another run, or the loss is no longer finite.
       Interrupted: a `KeyboardInterrupt`, after a signal.
     """
-    config = complete_config(config)
+    config = with_absolute_paths(complete_config(config))
     workdir = Path(workdir).expanduser()
     batch_size = global_batch_size(workdir, config, jax.device_count())
     # If there is a checkpoint, its weights replace those that the run started from.
@@ -68,7 +71,7 @@ def train(
     check_before_training(setup)
 
     with contextlib.ExitStack() as stack:
-        claim = claimed_workdir(workdir, config, batch_size, setup.data.versions)
+        claim = claimed_workdir(workdir, _record_of(setup))
         remarks = [*stack.enter_context(claim)]
         checkpoints = stack.enter_context(Checkpoints(workdir))
         best = None
@@ -100,6 +103,17 @@ def train(
             services.interruption.leave_at_once(setup.num_train_steps)
             _report(setup, services, state, summary)
     return summary
+
+
+def _record_of(setup: TrainingSetup) -> RunRecord:
+    try:
+        described = setup.description
+        description_as_json(described)
+    except ModelError:
+        model = None  # trains all the same; `spin-export` says what cannot be described
+    else:
+        model = described
+    return RunRecord(setup.config, setup.global_batch_size, setup.data.versions, model)
 
 
 def _announce(

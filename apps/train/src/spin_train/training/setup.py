@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import ml_collections
 import optax
 from jax.sharding import Mesh
 
 import spin_registry
+from spin_registry import ModelDescription
 from spin_train.devices.sharding import data_mesh, replicate
 from spin_train.errors import DatasetError, blamed
 from spin_train.model.building import build_model, check_outputs, describe_model, with_weights
@@ -20,6 +20,7 @@ from spin_train.optimization.optimizer import make_optimizer
 from spin_train.optimization.schedule import make_schedule
 from spin_train.optimization.tasks import Task, task_for
 from spin_train.training.data import Data, load_data
+from spin_train.training.evaluator import Evaluator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,13 +87,25 @@ class TrainingSetup:
 
     def trained_model(self, state: TrainState) -> TrainedModel:
         """Returns the model with a state's weights, on this process's own device."""
-        params, batch_stats = jax.device_get((state.params, state.batch_stats))
-        variables = dataclasses.replace(
-            self.model.variables, params=params, batch_stats=batch_stats
-        )
+        return TrainedModel(self.model, state.host_variables(self.model), self.description)
+
+    @property
+    def description(self) -> ModelDescription:
+        """The model's name, options, input, output and classes."""
         names = tuple(self.data.eval_dataset.class_names)
-        description = describe_model(self.config, self.data.dataset, names)
-        return TrainedModel(self.model, variables, description)
+        return describe_model(self.config, self.data.dataset, names)
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """Evaluates states of the model."""
+        return Evaluator(
+            self.config,
+            self.model,
+            self.task,
+            self.mesh,
+            self.global_batch_size,
+            self.data.eval_name,
+        )
 
 
 def make_setup(

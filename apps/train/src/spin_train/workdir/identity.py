@@ -11,7 +11,8 @@ from typing import Any
 import filelock
 import ml_collections
 
-from spin_data import replaced_file
+from spin_data import ImageReading, replaced_file
+from spin_registry import ModelDescription, RegistryError
 from spin_train.configuration import as_plain_dict, complete_config
 from spin_train.devices.processes import is_first_process, largest_of_all
 from spin_train.errors import ConfigurationError, WorkdirError, as_user_error
@@ -49,11 +50,13 @@ class RunRecord:
       config: the configuration.
       global_batch_size: examples per step.
       data_versions: the datasets' versions by name, without datasets that state no version.
+      model: description of the model; None if it is not known.
     """
 
     config: ml_collections.ConfigDict
     global_batch_size: int
     data_versions: Mapping[str, str]
+    model: ModelDescription | None = None
 
 
 def global_batch_size(workdir: Path, config: ml_collections.ConfigDict, device_count: int) -> int:
@@ -97,13 +100,8 @@ def has_checkpoints(workdir: Path) -> bool:
 
 
 @contextlib.contextmanager
-def claimed_workdir(
-    workdir: Path,
-    config: ml_collections.ConfigDict,
-    global_batch_size: int,
-    data_versions: Mapping[str, str],
-) -> Iterator[tuple[str, ...]]:
-    """Locks the directory for this run while the context lasts, and writes its configuration.
+def claimed_workdir(workdir: Path, current: RunRecord) -> Iterator[tuple[str, ...]]:
+    """Locks the directory for this run while the context lasts, and writes the run's record.
 
     Yields:
       Remarks for the user.
@@ -114,7 +112,6 @@ def claimed_workdir(
         data.
     """
     lock = filelock.FileLock(workdir / LOCK_FILE)
-    current = RunRecord(config, global_batch_size, data_versions)
     with _on_all_processes(workdir):
         if is_first_process():
             _lock(workdir, lock)
@@ -172,6 +169,7 @@ def _compare(workdir: Path, recorded: RunRecord | None, current: RunRecord) -> t
         return ()
     _check_same_run(workdir, recorded, current)
     _check_same_data(workdir, recorded.data_versions, current.data_versions)
+    _check_same_model(workdir, recorded.model, current.model)
     return tuple(
         f"the run did not record which version of {name!r} it began with; it is {version} now"
         for name, version in sorted(current.data_versions.items())
@@ -190,6 +188,7 @@ def _write(workdir: Path, recorded: RunRecord | None, current: RunRecord) -> Non
         "config": config,
         "global_batch_size": current.global_batch_size,
         "data_versions": dict(versions),
+        "model": current.model.to_json() if current.model else None,
     }
     with as_user_error(WorkdirError, f"working directory {str(workdir)!r}", OSError):
         write_json(workdir / CONFIG_FILE, written)
@@ -204,7 +203,7 @@ def read_run(workdir: Path) -> RunRecord:
     path = workdir / CONFIG_FILE
     if not path.is_file():
         raise WorkdirError(f"no run in {str(workdir)!r}: there is no {CONFIG_FILE}")
-    causes = (ValueError, RecursionError, OSError)
+    causes = (ValueError, RecursionError, OSError, RegistryError)
     subject = f"{str(path)!r} is not the configuration of a run"
     with as_user_error(WorkdirError, subject, *causes):
         recorded = json.loads(path.read_bytes())
@@ -228,7 +227,11 @@ def _checked_record(recorded: Any) -> RunRecord:
     versions = recorded.get("data_versions", {})  # older runs did not record versions
     if not isinstance(versions, dict) or not all(isinstance(v, str) for v in versions.values()):
         raise ValueError(f"data_versions is {versions!r:.80}, expected versions by name")
-    return RunRecord(complete_config(recorded["config"]), batch_size, versions)
+    described = recorded.get("model")  # older runs did not record the model
+    model = None if described is None else ModelDescription.from_json(described)
+    if model is not None and model.images:
+        ImageReading.from_json(model.images)
+    return RunRecord(complete_config(recorded["config"]), batch_size, versions, model)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -270,6 +273,25 @@ def _check_same_data(
             f"{str(workdir)!r} holds a run on another version of its data: "
             f"{'; '.join(differences)}. Use another --workdir, or restore the data that the run "
             "began with (for data of a package, install its version)"
+        )
+
+
+def _check_same_model(
+    workdir: Path, recorded: ModelDescription | None, current: ModelDescription | None
+) -> None:
+    if recorded is None or current is None:
+        return
+    there, here = recorded.to_json(), _plain(current.to_json())
+    differences = [
+        f"{key} ({there[key]!r} there, {here[key]!r} here)"
+        for key in here
+        if _plain(there[key]) != here[key]
+    ]
+    if differences:
+        raise WorkdirError(
+            f"{str(workdir)!r} holds a run of another model, which differs in "
+            f"{'; '.join(differences)}. Use another --workdir, or install the versions of the "
+            "plugins that the run began with"
         )
 
 

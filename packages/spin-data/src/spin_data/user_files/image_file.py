@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sphere_transforms import Grid
+from spin_data.image_reading import ImageReading
 from spin_data.projection.panorama import sample_panorama
 from spin_data.projection.stereographic import project_images
 from spin_data.user_files.libtiff_messages import captured_libtiff_messages
@@ -18,6 +19,7 @@ from spin_data.user_files.libtiff_messages import captured_libtiff_messages
 __all__ = [
     "IMAGE_ENDINGS",
     "OTHER_IMAGE_ENDINGS",
+    "field_of_image",
     "image_size",
     "is_image",
     "read_image",
@@ -38,9 +40,44 @@ OTHER_IMAGE_ENDINGS = (
 _STRETCH = 0.05
 _ROUNDING = 2
 
+_EXIF_ORIENTATION = 0x0112
+_QUARTER_TURNS = (5, 6, 7, 8)  # orientations in which rows and columns are exchanged
+
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"}
+
+
+def field_of_image(
+    file: str | os.PathLike[str],
+    grid: Grid,
+    reading: ImageReading,
+    *,
+    grayscale: bool = False,
+    angles: Sequence[ArrayLike] | None = None,
+) -> np.ndarray:
+    """Reads an image as a field of spin 0, as records contain it.
+
+    Args:
+      file: the image.
+      grid: a ring grid; finer pixels are averaged.
+      reading: how the image becomes a field.
+      grayscale: return one channel, instead of red, green and blue.
+      angles: as for `read_image`; only for flat images.
+
+    Returns:
+      uint8 (lat, long, channel): values in [0, 1], times 255.
+
+    Raises:
+      ValueError: as for `read_image`, or the image is not a panorama.
+      OSError: the file cannot be opened.
+    """
+    options: dict[str, Any] = {"grayscale": grayscale, "inverted": reading.inverted}
+    if reading.projection == "panorama":
+        values = read_panorama(file, grid, **options)
+    else:
+        values = read_image(file, grid, angles=angles, **options)
+    return np.rint(values).astype(np.uint8)
 
 
 def read_image(
@@ -120,13 +157,16 @@ def is_image(file: Path) -> bool:
 def image_size(file: str | os.PathLike[str]) -> tuple[int, int]:
     """Returns the width and the height of an image in pixels, without reading its pixels.
 
+    They are those of the upright image, which its EXIF data may turn by 90 degrees.
+
     Raises:
       ValueError: the file is not an image, is damaged, or has too many pixels.
       OSError: the file cannot be opened.
     """
     with _reading(Path(file)) as image:
         width, height = image.size
-        return width, height
+        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+        return (height, width) if orientation in _QUARTER_TURNS else (width, height)
 
 
 def _open(file: Path, grayscale: bool, inverted: bool) -> Any:

@@ -13,14 +13,14 @@ import numpy as np
 
 from sphere_transforms import EquiangularGrid, random_euler_angles
 from spin_data.dataset import Dataset, Record
+from spin_data.image_reading import ImageReading
 from spin_data.option_values import check_booleans
 from spin_data.user_files.file_version import version_of_files
 from spin_data.user_files.image_file import (
     IMAGE_ENDINGS,
     OTHER_IMAGE_ENDINGS,
+    field_of_image,
     is_image,
-    read_image,
-    read_panorama,
 )
 from spin_data.user_files.split_by_hash import (
     SPLITS,
@@ -44,6 +44,7 @@ def load_panoramas(
     path: str | os.PathLike[str],
     resolution: int = 64,
     grayscale: bool = False,
+    inverted: bool = False,
     validation: float = 0.1,
     test: float = 0.1,
     seed: int = 0,
@@ -55,6 +56,7 @@ def load_panoramas(
       path: the folder.
       resolution: resolution of the equiangular grid; finer pixels are averaged.
       grayscale: use one channel, instead of red, green and blue.
+      inverted: swap dark and bright first, for ink on paper.
       validation: the share of images for validation, if the folder has no split folders.
       test: the share of images for testing, if the folder has no split folders.
       seed: seed of the division into splits.
@@ -72,13 +74,14 @@ def load_panoramas(
         beside split folders, or a class that is not in `class_names`; or an argument is out of
         range.
     """
-    check_booleans(grayscale=grayscale)
+    check_booleans(grayscale=grayscale, inverted=inverted)
     grid = EquiangularGrid(resolution)
+    reading = ImageReading("panorama", inverted)
 
     def read(file: Path, _name: str) -> np.ndarray:
-        return read_panorama(file, grid, grayscale=grayscale)
+        return field_of_image(file, grid, reading, grayscale=grayscale)
 
-    return _dataset(path, grid, grayscale, read, validation, test, seed, class_names)
+    return _dataset(path, grid, grayscale, reading, read, validation, test, seed, class_names)
 
 
 def load_images(
@@ -87,6 +90,7 @@ def load_images(
     resolution: int = 64,
     rotated: bool = False,
     grayscale: bool = False,
+    inverted: bool = False,
     validation: float = 0.1,
     test: float = 0.1,
     seed: int = 0,
@@ -100,6 +104,7 @@ def load_images(
       rotated: rotate each image by its own random rotation, which its name and the seed
         determine.
       grayscale: use one channel, instead of red, green and blue.
+      inverted: swap dark and bright first, for ink on paper.
       validation: the share of images for validation, if the folder has no split folders.
       test: the share of images for testing, if the folder has no split folders.
       seed: seed of the division into splits and of the rotations.
@@ -113,16 +118,17 @@ def load_images(
       FileNotFoundError: the folder does not exist.
       ValueError: as for `load_panoramas`.
     """
-    check_booleans(grayscale=grayscale, rotated=rotated)
+    check_booleans(grayscale=grayscale, inverted=inverted, rotated=rotated)
     grid = EquiangularGrid(resolution)
+    reading = ImageReading("image", inverted)
 
     def read(file: Path, name: str) -> np.ndarray:
         angles = None
         if rotated:
             angles = random_euler_angles(np.random.default_rng(position_of(name, seed)), (1,))
-        return read_image(file, grid, grayscale=grayscale, angles=angles)
+        return field_of_image(file, grid, reading, grayscale=grayscale, angles=angles)
 
-    return _dataset(path, grid, grayscale, read, validation, test, seed, class_names)
+    return _dataset(path, grid, grayscale, reading, read, validation, test, seed, class_names)
 
 
 class ImageSource:
@@ -130,8 +136,8 @@ class ImageSource:
 
     Args:
       files: the image files with their class labels.
-      read: function from a file, and its name relative to the folder, to values (lat, long,
-        channel) in [0, 255].
+      read: function from a file, and its name relative to the folder, to a field (lat, long,
+        channel), uint8.
       folder: the folder that names are relative to.
     """
 
@@ -151,13 +157,14 @@ class ImageSource:
     def __getitem__(self, index: int) -> Record:
         file, label = self.files[index]
         values = self._read(file, file.relative_to(self._folder).as_posix())
-        return {"input": {"spin_0": np.rint(values).astype(np.uint8)}, "label": label}
+        return {"input": {"spin_0": values}, "label": label}
 
 
 def _dataset(
     path: str | os.PathLike[str],
     grid: EquiangularGrid,
     grayscale: bool,
+    reading: ImageReading,
     read: Callable[[Path, str], np.ndarray],
     validation: float,
     test: float,
@@ -190,6 +197,7 @@ def _dataset(
             f"{version_of_files(files, folder)}"
         ),
         divided=divided,
+        images=reading,
     )
 
 
