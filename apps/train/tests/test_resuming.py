@@ -21,6 +21,7 @@ import pytest
 
 import spin_train
 from spin_train.training import loop, run
+from spin_train.training.evaluator import Evaluator
 from spin_train.training.interruption import Interrupted, Interruption
 from spin_train.training.setup import make_setup
 from spin_train.workdir.checkpoints import Checkpoints
@@ -36,7 +37,7 @@ def evaluate_as(monkeypatch, config, *accuracies):
     """Every second step is evaluated, with these results one after another."""
     results = iter(accuracies)
     monkeypatch.setattr(
-        loop, "evaluate_source", lambda *args: {"accuracy": next(results), "eval_loss": 1.0}
+        Evaluator, "evaluate", lambda *args: {"accuracy": next(results), "eval_loss": 1.0}
     )
     config.eval_every_steps = 2
 

@@ -15,7 +15,6 @@ from spin_train.devices.device_pipeline import DevicePipeline
 from spin_train.devices.sharding import data_mesh, replicate, shard_batch
 from spin_train.optimization.optimizer import make_optimizer, on_vectors
 from spin_train.optimization.steps import in_microbatches, make_eval_step, score_gradients
-from spin_train.training.evaluation import evaluate_source
 from spin_train.training.setup import make_setup
 
 
@@ -94,8 +93,7 @@ def test_every_example_counts_once(config, pad, expected):
     setup = make_setup(config)
     source = setup.data.dataset.splits["test"]
     state, constants = setup.initial_state(), setup.constants()
-    eval_step = make_eval_step(setup.model, setup.task, setup.mesh)
-    found = evaluate_source(setup, eval_step, state, constants, source)
+    found = setup.evaluator.evaluate(state, constants, source)
 
     model = setup.model
     whole = spin_data.read_batch(source, np.arange(expected))

@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--invert",
         action="store_true",
-        help="swap dark and bright, as for ink on paper if the training had bright ink on black",
+        help="swap dark and bright: for ink on paper, if the training had bright ink on black",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.add_argument(
