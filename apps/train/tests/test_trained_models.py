@@ -189,7 +189,13 @@ def test_images_are_labelled_as_records_are(run, weights, digits, tmp_path, caps
     )
     with pytest.raises(spin_train.UserError, match="one of auto, image, panorama, not 'globe'"):
         spin_train.predict(model, tmp_path / "wide.png", projection="globe")
-    assert by_itself.probabilities == as_panorama.probabilities != as_image.probabilities
+    # As in the training, whatever the proportions; without a record of it, by the proportions.
+    assert by_itself.probabilities == as_image.probabilities != as_panorama.probabilities
+    unrecorded = dataclasses.replace(
+        model, description=dataclasses.replace(model.description, images={})
+    )
+    (by_proportions,) = spin_train.predict(unrecorded, tmp_path / "wide.png")
+    assert by_proportions.probabilities == as_panorama.probabilities
     assert predict.main(["--workdir", str(run), str(tmp_path / "bright.png")]) == 0
     assert f"bright.png: {bright['class']}  ({bright['class']} " in capsys.readouterr().out
 
