@@ -59,7 +59,7 @@ def assert_same(found, expected):
     ("function", "grid", "method"),
     # A gradient contains the transforms, so that they alone are compiled for one grid only.
     [(there_and_back, *TRANSFORMS[0]), *((gradient, *transform) for transform in TRANSFORMS)],
-    ids=repr,
+    ids=lambda value: getattr(value, "__name__", repr(value)),
 )
 def test_a_sharded_batch_stays_where_it_is(function, grid, method):
     transform = st.SpinTransform(grid, (0, 1), method=method)
