@@ -29,7 +29,7 @@ assert ("spin_classifier_6_layers", "spherical_mnist/rotated") in spin_models.pr
 assert {"digits/rotated", "spherical_mnist/rotated"} <= set(sr.dataset_names())
 import spin_train
 config = spin_train.load_config("digits")
-config.update({"num_train_steps": 2, "num_eval_steps": 1, "report_examples": 0})
+config.num_train_steps = 2
 summary = spin_train.train(config, "run")
 assert 0 <= summary["test"]["accuracy"] <= 1
 print(summary)

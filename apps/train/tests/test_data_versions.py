@@ -175,6 +175,15 @@ def test_images_are_read_as_in_the_training(config, tmp_path, recorded):
     assert abs(opposite.probabilities["a"] - found.probabilities["a"]) > 1e-5
 
 
+def test_without_a_record_an_image_that_exif_turns_is_no_panorama(tmp_path):
+    picture = Image.new("L", (40, 20))
+    exif = picture.getexif()
+    for orientation, size in ((1, (40, 20)), (3, (40, 20)), (6, (20, 40)), (8, (20, 40))):
+        exif[0x0112] = orientation
+        picture.save(tmp_path / "a.png", exif=exif)
+        assert spin_data.image_size(tmp_path / "a.png") == size
+
+
 def test_a_relative_path_leads_to_the_same_folder_from_everywhere(
     of_own_images, tmp_path, monkeypatch
 ):

@@ -22,8 +22,7 @@ def test_the_runner_trains_it(tmp_path):
     words = (
         f"-m spin_train --workdir {tmp_path} --config digits --config.dataset bumps "
         "--config.model_name three_spins --config.num_train_steps 150 "
-        "--config.model_options.width 6 --config.eval_every_steps 1000 "
-        "--config.report_examples 4"
+        "--config.model_options.width 6 --config.eval_every_steps 1000"
     )
     finished = subprocess.run([sys.executable, *words.split()], capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr

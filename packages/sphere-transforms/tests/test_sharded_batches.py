@@ -55,13 +55,9 @@ def assert_same(found, expected):
 
 
 @pytest.mark.usefixtures("fully_optimized")
-@pytest.mark.parametrize(
-    ("function", "grid", "method"),
-    # A gradient contains the transforms, so that they alone are compiled for one grid only.
-    [(there_and_back, *TRANSFORMS[0]), *((gradient, *transform) for transform in TRANSFORMS)],
-    ids=lambda value: getattr(value, "__name__", repr(value)),
-)
-def test_a_sharded_batch_stays_where_it_is(function, grid, method):
+@every_transform
+@pytest.mark.parametrize("function", [there_and_back, gradient], ids=["transforms", "gradient"])
+def test_a_sharded_batch_stays_where_it_is(grid, method, function):
     transform = st.SpinTransform(grid, (0, 1), method=method)
     field = random_field(grid)
     sharding = NamedSharding(mesh_of(AxisType.Auto), by_batch)

@@ -63,8 +63,8 @@ def predict(
       projection: "image" for flat images, which are projected around the south pole; "panorama" for
         equirectangular images. "auto" projects as the images were that the model was trained on; if
         that is not known, an image that is twice as wide as high is a panorama.
-      inverted: whether to swap dark and bright, for images drawn in ink if those of the training
-        are bright on black, or the other way round.
+      inverted: whether to swap dark and bright. Use it if the images are dark on bright and those
+        of the training are bright on dark, or the other way round.
 
     Returns:
       A prediction for each image, in the same order.
