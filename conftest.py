@@ -1,5 +1,6 @@
 """What every package's tests share: strict settings for JAX, and eight virtual CPU devices."""
 
+import gc
 import importlib.metadata
 import importlib.util
 import os
@@ -10,6 +11,10 @@ import pytest
 # XLA's older code generator, with which programs compile faster. Later versions of XLA may not know
 # the flag, and would stop.
 _OLDER_GENERATOR = " --xla_cpu_use_fusion_emitters=false"
+
+# Tracing makes many small objects, and Python would look through all of them for circles again and
+# again. Memory is let go less often in exchange.
+gc.set_threshold(200_000, 20, 100)
 
 if importlib.util.find_spec("jax") is not None:
     # Before the first use of JAX: sharding is tested on virtual devices, on any machine.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import jax
 import numpy as np
 
 import spin_data
@@ -74,7 +73,7 @@ def predict_split(
         # The last batch is padded with its last example, so that one shape is compiled.
         filled = np.concatenate([chosen, np.repeat(chosen[-1:], BATCH_SIZE - len(chosen))])
         field, true_labels = spin_data.read_fields(source, filled)
-        probabilities.append(np.asarray(jax.nn.softmax(model.logits(field)))[: len(chosen)])
+        probabilities.append(np.asarray(model.probabilities(field))[: len(chosen)])
         labels.append(true_labels[: len(chosen)])
     return Predictions(
         indices, np.concatenate(labels), np.concatenate(probabilities).astype(np.float64)

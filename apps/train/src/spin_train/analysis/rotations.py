@@ -95,9 +95,10 @@ def measure_rotations(
         return Rotations(0, 0, {}, {}, None, [], (f"nothing was rotated: {error}",))
     count = min(examples, len(source))
     fields, labels = spin_data.read_fields(source, np.arange(count))
-    real = {spin: not jnp.iscomplexobj(values) for spin, values in fields.items()}
+    real = {spin: not np.iscomplexobj(values) for spin, values in fields.items()}
     rotator = _Rotator(transform, real)
-    coefficients = transform.forward({spin: jnp.asarray(v) for spin, v in fields.items()})
+    # In NumPy, whose batches are cut out without a program for each shape.
+    coefficients = jax.device_get(transform.forward(fields))
 
     rng = np.random.default_rng(seed)
     accuracy = {}
@@ -146,7 +147,7 @@ class _Rotator:
         """Returns the input rotated by Euler angles, or not rotated if they are None."""
         if angles is not None:
             coefficients = st.rotate_coefficients(coefficients, angles)
-        field = self.transform.inverse(coefficients)
+        field = self.transform.inverse(coefficients, real_scalars=self.is_real.get(0, False))
         return {s: values.real if self.is_real[s] else values for s, values in field.items()}
 
     def about(

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import jax
 import numpy as np
 
 import spin_data
@@ -109,8 +108,8 @@ def predict_each(
         except DatasetError as error:
             yield UnreadableImage(str(path), str(error))
             continue
-        logits = model.logits(spin_data.decode_fields({"spin_0": field[None]}))
-        probabilities = np.asarray(jax.nn.softmax(logits))[0]
+        decoded = spin_data.decode_fields({"spin_0": field[None]})
+        probabilities = np.asarray(model.probabilities(decoded))[0]
         order = np.argsort(-probabilities, kind="stable")
         yield Prediction(
             str(path),

@@ -18,6 +18,8 @@ BATCH_SIZE = 32  # used for all calls of a trained model, so that one shape is c
 
 Field = Mapping[int, jax.Array]
 
+_softmax = jax.jit(jax.nn.softmax)
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainedModel:
@@ -59,6 +61,10 @@ class TrainedModel:
     def logits(self, field: Field) -> jax.Array:
         """Returns the logits for a field in evaluation mode, (batch, num_classes)."""
         return self._compiled_logits(self.variables, dict(field))
+
+    def probabilities(self, field: Field) -> jax.Array:
+        """Returns the probability of each class for a field, (batch, num_classes)."""
+        return _softmax(self.logits(field))
 
     @property
     def has_features(self) -> bool:

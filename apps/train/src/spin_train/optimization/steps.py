@@ -175,7 +175,7 @@ def make_eval_step(model: FunctionalModel, task: Task, mesh: Mesh) -> EvalStep:
       and the number of examples as "count".
     """
 
-    def eval_step(state: TrainState, constants: Constants, totals: Scores, batch: Batch) -> Scores:
+    def score(state: TrainState, constants: Constants, batch: Batch) -> Scores:
         field, batch = ONLY_DECODING(batch)
         outputs, _ = model.apply(state.variables(constants), field, step=None)
         mask = batch["mask"]
@@ -185,6 +185,14 @@ def make_eval_step(model: FunctionalModel, task: Task, mesh: Mesh) -> EvalStep:
             for name, score in task.scores(outputs, batch).items()
         }
         sums["count"] = jnp.sum(mask.astype(jnp.int32))
-        return {name: totals.get(name, 0) + value for name, value in sums.items()}
+        return sums
 
-    return jax.jit(eval_step, out_shardings=replicated(mesh))
+    # Two programs: the model is then compiled once, and not also for totals that are empty.
+    compiled_score = jax.jit(score, out_shardings=replicated(mesh))
+    add = jax.jit(partial(jax.tree.map, jnp.add), out_shardings=replicated(mesh))
+
+    def eval_step(state: TrainState, constants: Constants, totals: Scores, batch: Batch) -> Scores:
+        sums = compiled_score(state, constants, batch)
+        return add(totals, sums) if totals else sums
+
+    return eval_step

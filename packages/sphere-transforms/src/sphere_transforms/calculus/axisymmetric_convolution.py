@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,10 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sphere_transforms.fields import (
-    Coefficients,
-    check_coefficients,
-)
+from sphere_transforms.fields import Array, Coefficients, check_coefficients
 from sphere_transforms.harmonics import check_spin
 from sphere_transforms.jax_extensions import complex_dtype, real_dtype
 
@@ -46,9 +44,7 @@ def convolve_axisymmetric(coefficients: Coefficients, factors: Any) -> dict[int,
             f"{sorted(coefficients)}; give factors for each of these spins, or one array for all."
         )
     return {
-        spin: _multiply(
-            jnp.asarray(values), factors[spin] if isinstance(factors, Mapping) else factors
-        )
+        spin: _convolve(values, factors[spin] if isinstance(factors, Mapping) else factors)
         for spin, values in coefficients.items()
     }
 
@@ -62,6 +58,11 @@ def factors_of_coefficients(zonal: Any) -> jax.Array:
     Returns:
       b_ell = sqrt(4 pi / (2 ell + 1)) h_{ell 0}, of the same shape.
     """
+    return _factors_of_coefficients(zonal)
+
+
+@functools.partial(jax.jit, inline=True)
+def _factors_of_coefficients(zonal: Any) -> jax.Array:
     zonal = jnp.asarray(zonal)
     ell = np.arange(zonal.shape[0]).reshape(-1, *(zonal.ndim - 1) * (1,))
     return zonal * jnp.asarray(np.sqrt(4 * np.pi / (2 * ell + 1)), zonal.dtype)
@@ -124,19 +125,29 @@ def gaussian_beam(band_limit: int, fwhm: Any, spin: int = 0) -> jax.Array:
       ValueError: the band limit is not positive, or |spin| is not below it.
     """
     check_spin(spin, band_limit)
-    fwhm = jnp.asarray(fwhm)
+    return _gaussian_beam(jnp.asarray(fwhm), band_limit, spin)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2), inline=True)
+def _gaussian_beam(fwhm: jax.Array, band_limit: int, spin: int) -> jax.Array:
     dtype = real_dtype(fwhm.dtype)
     sigma_squared = fwhm.astype(dtype) ** 2 / (8 * np.log(2))
     ell = np.arange(band_limit)
     return jnp.exp(jnp.asarray(spin**2 - ell * (ell + 1.0), dtype) * sigma_squared / 2)
 
 
-def _multiply(values: jax.Array, factors: Any) -> jax.Array:
+def _convolve(values: Array, factors: Any) -> jax.Array:
     _, band_limit, _, channels = values.shape
     if np.shape(factors) not in ((band_limit,), (band_limit, channels)):
         raise ValueError(
             f"convolve_axisymmetric: factors have shape {np.shape(factors)}; they must have (ell,) "
             f"= ({band_limit},) or (ell, channel) = ({band_limit}, {channels})."
         )
-    dtype = complex_dtype(values.dtype) if np.iscomplexobj(factors) else values.dtype
+    return _multiply(values, factors)
+
+
+@functools.partial(jax.jit, inline=True)
+def _multiply(values: jax.Array, factors: jax.Array) -> jax.Array:
+    band_limit = values.shape[1]
+    dtype = complex_dtype(values.dtype) if jnp.iscomplexobj(factors) else values.dtype
     return values.astype(dtype) * jnp.asarray(factors, dtype).reshape(1, band_limit, 1, -1)

@@ -7,6 +7,8 @@ square.
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +19,7 @@ from sphere_transforms.fields import (
     check_coefficients,
     conjugate_coefficients,
 )
-from sphere_transforms.jax_extensions import check_array
+from sphere_transforms.jax_extensions import check_array, complex_dtype
 
 
 def raise_spin(coefficients: Coefficients) -> dict[int, jax.Array]:
@@ -54,7 +56,7 @@ def lower_spin(coefficients: Coefficients) -> dict[int, jax.Array]:
       ValueError: an array does not have the shape of coefficients.
     """
     check_coefficients(coefficients, "lower_spin")
-    return {s - 1: -_scale(values, -s, 1 - s) for s, values in coefficients.items()}
+    return {s - 1: _scale(values, -s, 1 - s, -1) for s, values in coefficients.items()}
 
 
 def gradient(coefficients: Array) -> dict[int, jax.Array]:
@@ -72,8 +74,8 @@ def gradient(coefficients: Array) -> dict[int, jax.Array]:
     Raises:
       ValueError: the argument is not an array, or does not have the shape of coefficients.
     """
-    check_array(coefficients, "gradient: the argument")
-    return {1: -raise_spin({0: coefficients})[1], -1: -lower_spin({0: coefficients})[-1]}
+    _check_scalar(coefficients, "gradient")
+    return {1: _scale(coefficients, 0, 1, -1), -1: _scale(coefficients, 0, 1)}
 
 
 def rotated_gradient(coefficients: Array) -> dict[int, jax.Array]:
@@ -88,9 +90,13 @@ def rotated_gradient(coefficients: Array) -> dict[int, jax.Array]:
 
     Returns:
       {1: i a, -1: -i b}, where {1: a, -1: b} is the result of `gradient`.
+
+    Raises:
+      ValueError: as for `gradient`.
     """
-    plain = gradient(coefficients)
-    return {1: 1j * plain[1], -1: -1j * plain[-1]}
+    _check_scalar(coefficients, "rotated_gradient")
+    # Two arrays, because one buffer could not be donated twice.
+    return {spin: _scale(coefficients, 0, 1, -1j) for spin in (1, -1)}
 
 
 def divergence(coefficients: Coefficients) -> jax.Array:
@@ -109,8 +115,7 @@ def divergence(coefficients: Coefficients) -> jax.Array:
     Raises:
       ValueError: there is no spin 1, or an array does not have the shape of coefficients.
     """
-    plus, minus = _vector(coefficients, "divergence")
-    return -(lower_spin({1: plus})[0] + raise_spin({-1: minus})[0]) / 2
+    return _divergence(*_vector(coefficients, "divergence"))
 
 
 def curl(coefficients: Coefficients) -> jax.Array:
@@ -128,8 +133,7 @@ def curl(coefficients: Coefficients) -> jax.Array:
     Raises:
       ValueError: there is no spin 1, or an array does not have the shape of coefficients.
     """
-    plus, minus = _vector(coefficients, "curl")
-    return -(lower_spin({1: plus})[0] - raise_spin({-1: minus})[0]) / 2j
+    return _curl(*_vector(coefficients, "curl"))
 
 
 def laplacian(coefficients: Coefficients) -> dict[int, jax.Array]:
@@ -148,33 +152,58 @@ def laplacian(coefficients: Coefficients) -> dict[int, jax.Array]:
       ValueError: an array does not have the shape of coefficients.
     """
     check_coefficients(coefficients, "laplacian")
-    result = {}
-    for spin, array in coefficients.items():
-        values = jnp.asarray(array)
-        ell = np.arange(values.shape[1])
-        factor = jnp.asarray(spin**2 - ell * (ell + 1.0), values.dtype)
-        result[spin] = values * factor[None, :, None, None]
-    return result
+    return {spin: _laplacian(values, spin) for spin, values in coefficients.items()}
 
 
-def _vector(coefficients: Coefficients, what: str) -> tuple[jax.Array, jax.Array]:
+# Each function compiles to one program, also where it is called outside jit: without it, every
+# operation is a program of its own, and the first call takes half a second.
+_one_program = functools.partial(jax.jit, inline=True)
+
+
+@functools.partial(_one_program, static_argnums=(1, 2, 3))
+def _scale(array: Array, spin: int, target: int, sign: complex = 1) -> jax.Array:
+    """Sign times sqrt((ell - spin)(ell + spin + 1)) times the coefficients, of one spin higher."""
+    values = jnp.asarray(array)
+    ell = np.arange(values.shape[1])
+    present = ell >= max(abs(spin), abs(target))
+    factor = sign * np.sqrt(np.where(present, (ell - spin) * (ell + spin + 1.0), 0.0))
+    if np.iscomplexobj(factor):
+        values = values.astype(complex_dtype(values.dtype))
+    scaled = values * jnp.asarray(factor, values.dtype)[None, :, None, None]
+    # A selection, because an entry without a harmonic may be NaN.
+    return jnp.where(present[None, :, None, None], scaled, 0)
+
+
+@_one_program
+def _divergence(plus: jax.Array, minus: jax.Array) -> jax.Array:
+    return (_scale(plus, -1, 0) - _scale(minus, -1, 0)) / 2
+
+
+@_one_program
+def _curl(plus: jax.Array, minus: jax.Array) -> jax.Array:
+    return (_scale(plus, -1, 0) + _scale(minus, -1, 0)) / 2j
+
+
+@functools.partial(_one_program, static_argnums=1)
+def _laplacian(array: Array, spin: int) -> jax.Array:
+    values = jnp.asarray(array)
+    ell = np.arange(values.shape[1])
+    factor = jnp.asarray(spin**2 - ell * (ell + 1.0), values.dtype)
+    return values * factor[None, :, None, None]
+
+
+def _check_scalar(coefficients: Array, what: str) -> None:
+    check_array(coefficients, f"{what}: the argument")
+    check_coefficients({0: coefficients}, what)
+
+
+def _vector(coefficients: Coefficients, what: str) -> tuple[Array, Array]:
     check_coefficients(coefficients, what)
     if 1 not in coefficients:
         raise ValueError(
             f"{what}: coefficients have spins {sorted(coefficients)}; a tangent vector field has "
             "spin 1, and also spin -1 unless it is real: see vector_to_spin."
         )
-    plus = jnp.asarray(coefficients[1])
-    if -1 in coefficients:
-        return plus, jnp.asarray(coefficients[-1])
-    return plus, conjugate_coefficients({1: plus})[-1]
-
-
-def _scale(array: Array, spin: int, target: int) -> jax.Array:
-    values = jnp.asarray(array)
-    ell = np.arange(values.shape[1])
-    present = ell >= max(abs(spin), abs(target))
-    factor = np.sqrt(np.where(present, (ell - spin) * (ell + spin + 1.0), 0.0))
-    scaled = values * jnp.asarray(factor, values.dtype)[None, :, None, None]
-    # A selection, because an entry without a harmonic may be NaN.
-    return jnp.where(present[None, :, None, None], scaled, 0)
+    plus = coefficients[1]
+    minus = coefficients[-1] if -1 in coefficients else conjugate_coefficients({1: plus})[-1]
+    return plus, minus

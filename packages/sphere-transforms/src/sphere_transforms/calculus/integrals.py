@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +13,7 @@ from sphere_transforms.fields import (
     Array,
     Coefficients,
     check_coefficients,
-    coefficient_mask,
+    without_empty_entries,
 )
 from sphere_transforms.grids import Grid
 from sphere_transforms.jax_extensions import complex_dtype, real_dtype
@@ -38,12 +41,10 @@ def power_spectrum(
       ValueError: an array does not have the shape of coefficients, or the two do not match.
     """
     _check_pair(coefficients, other, "power_spectrum")
-    result = {}
-    for spin, values in coefficients.items():
-        product = _product(spin, values, None if other is None else other[spin])
-        counts = jnp.asarray(2 * np.arange(values.shape[1]) + 1, product.dtype)
-        result[spin] = jnp.sum(product, axis=2) / counts[None, :, None]
-    return result
+    return {
+        spin: _power_spectrum(values, None if other is None else other[spin], spin)
+        for spin, values in coefficients.items()
+    }
 
 
 def inner_product(first: Coefficients, second: Coefficients) -> dict[int, jax.Array]:
@@ -62,10 +63,7 @@ def inner_product(first: Coefficients, second: Coefficients) -> dict[int, jax.Ar
       ValueError: an array does not have the shape of coefficients, or the two do not match.
     """
     _check_pair(first, second, "inner_product")
-    return {
-        spin: jnp.sum(_product(spin, values, second[spin]), axis=(1, 2))
-        for spin, values in first.items()
-    }
+    return {spin: _inner_product(values, second[spin], spin) for spin, values in first.items()}
 
 
 def integrate(values: Array, grid: Grid) -> jax.Array:
@@ -85,8 +83,7 @@ def integrate(values: Array, grid: Grid) -> jax.Array:
     Raises:
       ValueError: the values are not on the grid.
     """
-    weights = _weights(values, grid, "integrate")
-    return jnp.sum(values * weights, axis=tuple(range(1, len(grid.shape) + 1)))
+    return _weighted_sum(values, _weights(values, grid, "integrate"))
 
 
 def mean(values: Array, grid: Grid) -> jax.Array:
@@ -102,17 +99,33 @@ def mean(values: Array, grid: Grid) -> jax.Array:
     Raises:
       ValueError: the values are not on the grid.
     """
-    weights = _weights(values, grid, "mean") / (4 * np.pi)
-    return jnp.sum(values * weights, axis=tuple(range(1, len(grid.shape) + 1)))
+    return _weighted_sum(values, _weights(values, grid, "mean") / (4 * np.pi))
 
 
-def _product(spin: int, first: Array, second: Array | None) -> jax.Array:
+# Each function compiles to one program, also where it is called outside jit.
+@functools.partial(jax.jit, static_argnums=2, inline=True)
+def _power_spectrum(first: Array, second: Array | None, spin: int) -> jax.Array:
+    product = _product(first, second, spin)
+    counts = jnp.asarray(2 * np.arange(product.shape[1]) + 1, product.dtype)
+    return jnp.sum(product, axis=2) / counts[None, :, None]
+
+
+@functools.partial(jax.jit, static_argnums=2, inline=True)
+def _inner_product(first: Array, second: Array, spin: int) -> jax.Array:
+    return jnp.sum(_product(first, second, spin), axis=(1, 2))
+
+
+@functools.partial(jax.jit, inline=True)
+def _weighted_sum(values: jax.Array, weights: jax.Array) -> jax.Array:
+    return jnp.sum(values * weights, axis=tuple(range(1, values.ndim - 1)))
+
+
+def _product(first: Array, second: Array | None, spin: int) -> jax.Array:
     """The product a conj(b), or |a|^2; zero where there is no harmonic."""
-    first = jnp.asarray(first)
-    mask = jnp.asarray(coefficient_mask(first.shape[1], spin))[None, :, :, None]
+    a = without_empty_entries(jnp.asarray(first), spin)
     if second is None:
-        return jnp.where(mask, first.real**2 + first.imag**2, 0)
-    return jnp.where(mask, first * jnp.conj(jnp.asarray(second)), 0)
+        return a.real**2 + a.imag**2
+    return a * jnp.conj(without_empty_entries(jnp.asarray(second), spin))
 
 
 def _check_pair(first: Coefficients, second: Coefficients | None, what: str) -> None:
@@ -128,7 +141,7 @@ def _check_pair(first: Coefficients, second: Coefficients | None, what: str) -> 
         )
 
 
-def _weights(values: Array, grid: Grid, what: str) -> jax.Array:
+def _weights(values: Array, grid: Grid, what: str) -> np.ndarray[Any, Any]:
     """The quadrature weights (one per ring or per pixel), in a shape to multiply `values`."""
     shape = np.shape(values)
     if len(shape) != len(grid.shape) + 2 or shape[1:-1] != tuple(grid.shape):
@@ -137,5 +150,5 @@ def _weights(values: Array, grid: Grid, what: str) -> jax.Array:
             f"{', '.join(map(str, grid.shape))}, channel). Give one array, such as field[0]."
         )
     dtype = (complex_dtype if jnp.iscomplexobj(values) else real_dtype)(values.dtype)
-    weights = jnp.asarray(grid.quadrature_weights, dtype)
+    weights = np.asarray(grid.quadrature_weights, dtype)
     return weights.reshape(1, -1, *(len(shape) - 2) * (1,))

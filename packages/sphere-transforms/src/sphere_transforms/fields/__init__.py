@@ -18,7 +18,7 @@ from sphere_transforms.fields.interchange import (
 )
 from sphere_transforms.fields.mappings import Array, Coefficients, Field, stack, unstack
 from sphere_transforms.fields.random_fields import random_coefficients
-from sphere_transforms.fields.unseen_pixels import fill_unseen, unseen_pixels
+from sphere_transforms.fields.unseen_pixels import count_unseen, fill_unseen
 from sphere_transforms.fields.vector_fields import spin_to_vector, vector_to_spin
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "check_mapping",
     "coefficient_mask",
     "conjugate_coefficients",
+    "count_unseen",
     "fill_unseen",
     "from_ducc0",
     "from_healpy",
@@ -40,7 +41,6 @@ __all__ = [
     "to_ducc0",
     "to_healpy",
     "to_s2fft",
-    "unseen_pixels",
     "unstack",
     "vector_to_spin",
     "without_empty_entries",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sphere_transforms.fields.mappings import Coefficients
+from sphere_transforms.fields.mappings import Array, Coefficients
 from sphere_transforms.harmonics import check_spin
 from sphere_transforms.jax_extensions import check_array, check_x64
 
@@ -32,7 +33,8 @@ def coefficient_mask(band_limit: int, spin: int) -> np.ndarray:
     return (degrees >= np.abs(orders)) & (degrees >= abs(spin))
 
 
-def without_empty_entries(coefficients: jax.Array, spin: int) -> jax.Array:
+@functools.partial(jax.jit, inline=True)
+def without_empty_entries(coefficients: jax.Array, spin: int | jax.Array) -> jax.Array:
     """Sets the entries with |m| > ell or ell < |spin| to zero, whatever they hold.
 
     They may hold NaN or infinities, for example after a division by a power spectrum. A product
@@ -41,7 +43,7 @@ def without_empty_entries(coefficients: jax.Array, spin: int) -> jax.Array:
 
     Args:
       coefficients: (batch, ell, m, *rest).
-      spin: s.
+      spin: s. It may be traced, so that one program serves all spins.
 
     Returns:
       The same shape and dtype.
@@ -49,7 +51,7 @@ def without_empty_entries(coefficients: jax.Array, spin: int) -> jax.Array:
     band_limit = coefficients.shape[1]
     degrees = jnp.arange(band_limit)[:, None]
     orders = jnp.abs(jnp.arange(1 - band_limit, band_limit))[None]
-    present = (degrees >= orders) & (degrees >= abs(spin))
+    present = (degrees >= orders) & (degrees >= jnp.abs(spin))
     shape = (1, *present.shape, *[1] * (coefficients.ndim - 3))
     return jnp.where(present.reshape(shape), coefficients, 0)
 
@@ -97,7 +99,7 @@ def conjugate_coefficients(coefficients: Coefficients) -> dict[int, jax.Array]:
       ValueError: an array does not have the shape of coefficients.
     """
     check_coefficients(coefficients, "conjugate_coefficients")
-    return {-spin: _conjugate(jnp.asarray(values), spin) for spin, values in coefficients.items()}
+    return {-spin: _conjugate(values, spin) for spin, values in coefficients.items()}
 
 
 def check_coefficients(coefficients: Any, what: str) -> None:
@@ -129,7 +131,9 @@ def check_mapping(values: Any, what: str) -> None:
         )
 
 
-def _conjugate(values: jax.Array, spin: int) -> jax.Array:
+@functools.partial(jax.jit, static_argnums=1, inline=True)
+def _conjugate(values: Array, spin: int) -> jax.Array:
+    values = jnp.asarray(values)
     orders = np.arange(1 - values.shape[1], values.shape[1])
     sign = jnp.asarray((-1.0) ** (spin + orders), values.dtype)
     return sign[None, None, :, None] * jnp.conj(values[:, :, ::-1])

@@ -17,6 +17,7 @@ are the components along theta and phi.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,8 +30,9 @@ from sphere_transforms.fields.coefficients import (
     check_mapping,
     coefficient_mask,
     conjugate_coefficients,
+    without_empty_entries,
 )
-from sphere_transforms.fields.mappings import Coefficients
+from sphere_transforms.fields.mappings import Array, Coefficients
 from sphere_transforms.grids import whole_number
 from sphere_transforms.harmonics import check_spin
 from sphere_transforms.jax_extensions import complex_dtype
@@ -57,19 +59,10 @@ def to_healpy(coefficients: Coefficients) -> dict[int, jax.Array]:
     check_coefficients(coefficients, "to_healpy")
     result = {}
     for spin, array in coefficients.items():
-        values = jnp.asarray(array)
         if spin == 0:
-            _check_real(values)
-        values = jnp.where(_mask(values.shape[1], spin), values, 0)
-        if spin < 0:
-            values = conjugate_coefficients({spin: values})[-spin]
-        # The real and the imaginary component of the field, as if its spin were 0.
-        conjugate = conjugate_coefficients({0: values})[0]
-        real, imaginary = (values + conjugate) / 2, (values - conjugate) / 2j
-        if spin == 0:
-            result[spin] = _pack(real)
-        else:
-            result[spin] = jnp.stack([-_pack(real), -_pack(imaginary)], axis=2)
+            _check_real(array)
+        largest = np.shape(array)[1] - 1
+        result[spin] = _to_healpy(array, _index(largest, largest), spin)
     return result
 
 
@@ -104,13 +97,7 @@ def from_healpy(
         arrays = arrays.reshape(*arrays.shape[:2], components, arrays.shape[-1])
         limits = _limits(arrays.shape[-1], lmax, mmax, "from_healpy")
         check_spin(spin, limits[0] + 1)
-        unpacked = [_unpack(arrays[:, :, index], *limits) for index in range(components)]
-        if spin == 0:
-            result[spin] = unpacked[0]
-        else:
-            full = -(unpacked[0] + 1j * unpacked[1])
-            full = jnp.where(_mask(full.shape[1], spin), full, 0)
-            result[spin] = full if spin > 0 else conjugate_coefficients({-spin: full})[spin]
+        result[spin] = _from_healpy(arrays, _index(*limits), spin, limits[0] + 1)
     return result
 
 
@@ -206,20 +193,48 @@ def from_s2fft(flm: Mapping[int, Any]) -> dict[int, jax.Array]:
     return result
 
 
-def _pack(values: jax.Array) -> jax.Array:
+# The indices are arguments of the two programs. As constants, they would take as much memory in
+# each program as the coefficients.
+_Index = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
+
+
+@functools.partial(jax.jit, static_argnums=2, inline=True)
+def _to_healpy(array: Array, index: _Index, spin: int) -> jax.Array:
+    """Coefficients of one spin in healpy's layout, by the degree and order at each index."""
+    values = without_empty_entries(jnp.asarray(array), spin)
+    if spin < 0:
+        values = conjugate_coefficients({spin: values})[-spin]
+    # The real and the imaginary component of the field, as if its spin were 0.
+    conjugate = conjugate_coefficients({0: values})[0]
+    real, imaginary = (values + conjugate) / 2, (values - conjugate) / 2j
+    if spin == 0:
+        return _pack(real, index)
+    return jnp.stack([-_pack(real, index), -_pack(imaginary, index)], axis=2)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3), inline=True)
+def _from_healpy(arrays: jax.Array, index: _Index, spin: int, band_limit: int) -> jax.Array:
+    """The inverse of `_to_healpy`, for arrays (batch, channel, component, index)."""
+    unpacked = [
+        _unpack(arrays[:, :, component], index, band_limit) for component in range(arrays.shape[2])
+    ]
+    if spin == 0:
+        return unpacked[0]
+    full = without_empty_entries(-(unpacked[0] + 1j * unpacked[1]), abs(spin))
+    return full if spin > 0 else conjugate_coefficients({-spin: full})[spin]
+
+
+def _pack(values: jax.Array, index: _Index) -> jax.Array:
     """(batch, ell, m, channel) to (batch, channel, index), with only m >= 0."""
-    degrees, orders = _index(values.shape[1] - 1, values.shape[1] - 1)
+    degrees, orders = index
     return jnp.moveaxis(values[:, degrees, orders + values.shape[1] - 1], 1, 2)
 
 
-def _unpack(packed: jax.Array, lmax: int, mmax: int) -> jax.Array:
+def _unpack(packed: jax.Array, index: _Index, band_limit: int) -> jax.Array:
     """The inverse of `_pack` for a real field; imaginary components of m = 0 are ignored."""
-    band_limit = lmax + 1
-    degrees, orders = _index(lmax, mmax)
+    degrees, orders = index
     packed = jnp.moveaxis(packed, 1, 2)
-    packed = jnp.where(
-        jnp.asarray(orders == 0)[None, :, None], packed.real.astype(packed.dtype), packed
-    )
+    packed = jnp.where((orders == 0)[None, :, None], packed.real.astype(packed.dtype), packed)
     shape = (packed.shape[0], band_limit, 2 * band_limit - 1, packed.shape[2])
     half = jnp.zeros(shape, packed.dtype).at[:, degrees, orders + band_limit - 1].set(packed)
     conjugated = conjugate_coefficients({0: half})[0]
@@ -227,14 +242,10 @@ def _unpack(packed: jax.Array, lmax: int, mmax: int) -> jax.Array:
     return jnp.where(positive[None, None, :, None], half, conjugated)
 
 
-def _index(lmax: int, mmax: int) -> tuple[np.ndarray, np.ndarray]:
+def _index(lmax: int, mmax: int) -> _Index:
     """The degree and the order at each index of healpy's layout."""
     orders, degrees = np.triu_indices(mmax + 1, m=lmax + 1)
-    return degrees, orders
-
-
-def _mask(band_limit: int, spin: int) -> jax.Array:
-    return jnp.asarray(coefficient_mask(band_limit, spin))[None, :, :, None]
+    return degrees.astype(np.int32), orders.astype(np.int32)
 
 
 def _limits(size: int, lmax: int | None, mmax: int | None, what: str) -> tuple[int, int]:
@@ -279,7 +290,7 @@ def _with_leading_axes(values: Any, spin: int, components: tuple[int, ...], what
     return values[None, None] if len(shape) == axes else values
 
 
-def _check_real(coefficients: jax.Array) -> None:
+def _check_real(coefficients: Array) -> None:
     if isinstance(coefficients, jax.core.Tracer):
         return
     band_limit = coefficients.shape[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sphere_transforms.fields.coefficients import coefficient_mask, conjugate_coefficients
+from sphere_transforms.fields.coefficients import conjugate_coefficients, without_empty_entries
+from sphere_transforms.harmonics import check_spin
 from sphere_transforms.jax_extensions import complex_dtype
 
 
@@ -47,30 +49,53 @@ def random_coefficients(
       ValueError: |spin| is not below the band limit, or a power spectrum is negative, has another
         shape, or belongs to a spin that is not in `channels`.
     """
-    real_dtype = jnp.zeros((), float if dtype is None else dtype).dtype
+    real_dtype = jax.dtypes.canonicalize_dtype(float if dtype is None else dtype)
     spectra = power_spectrum or {}
     if not set(spectra) <= set(channels):
         raise ValueError(
             f"random_coefficients: power_spectrum has spins {sorted(spectra)}, channels have "
             f"{sorted(channels)}; give power spectra only for spins that are drawn."
         )
+    for spin in channels:
+        check_spin(spin, band_limit)
+    for spin, variance in spectra.items():
+        _check_variance(variance, spin, band_limit, channels[spin])
+    sizes = (batch, band_limit, tuple(channels.items()))
+    return _draw(key, dict(spectra), sizes, real_scalars, real_dtype)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3, 4), inline=True)
+def _draw(
+    key: jax.Array,
+    spectra: dict[int, Any],
+    sizes: tuple[int, int, tuple[tuple[int, int], ...]],
+    real_scalars: bool,
+    real_dtype: Any,
+) -> dict[int, jax.Array]:
+    """Draws coefficients of the sizes (batch, band limit, number of channels by spin)."""
+    batch, band_limit, channels = sizes
     result = {}
-    for spin, spin_key in zip(channels, jax.random.split(key, len(channels)), strict=True):
-        mask = coefficient_mask(band_limit, spin)
-        shape = (batch, band_limit, 2 * band_limit - 1, channels[spin])
+    for (spin, count), spin_key in zip(channels, jax.random.split(key, len(channels)), strict=True):
+        shape = (batch, band_limit, 2 * band_limit - 1, count)
         values = jax.random.normal(spin_key, shape, complex_dtype(real_dtype))
         if spin == 0 and real_scalars:
             values = (values + conjugate_coefficients({0: values})[0]) / math.sqrt(2)
         if spin in spectra:
-            deviation = _deviation(spectra[spin], spin, shape, real_dtype)
+            deviation = _deviation(jnp.asarray(spectra[spin], real_dtype))
             values = values * deviation.astype(values.dtype)
-        result[spin] = jnp.where(mask[None, :, :, None], values, 0)
+        result[spin] = without_empty_entries(values, spin)
     return result
 
 
-def _deviation(variance: Any, spin: int, shape: tuple[int, int, int, int], dtype: Any) -> jax.Array:
-    """The standard deviations, in a shape that broadcasts with coefficients of the given shape."""
-    _, band_limit, _, channels = shape
+def _deviation(variance: jax.Array) -> jax.Array:
+    """The standard deviations, in a shape that broadcasts with coefficients."""
+    # Not the root of zero, whose derivative is infinite: that of the drawn values is then zero.
+    positive = variance > 0
+    root = jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1)), 0)
+    return root.reshape(1, variance.shape[0], 1, -1)
+
+
+def _check_variance(variance: Any, spin: int, band_limit: int, channels: int) -> None:
     if np.shape(variance) not in ((band_limit,), (band_limit, channels)):
         raise ValueError(
             f"random_coefficients: power_spectrum of spin {spin} has shape {np.shape(variance)}; "
@@ -81,8 +106,3 @@ def _deviation(variance: Any, spin: int, shape: tuple[int, int, int, int], dtype
             f"random_coefficients: power_spectrum of spin {spin} has the value "
             f"{np.min(np.asarray(variance))}; variances are not negative."
         )
-    variance = jnp.asarray(variance, dtype)
-    # Not the root of zero, whose derivative is infinite: that of the drawn values is then zero.
-    positive = variance > 0
-    root = jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1)), 0)
-    return root.reshape(1, band_limit, 1, -1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -11,14 +14,6 @@ from sphere_transforms.fields.mappings import Array, Field
 # healpy marks a pixel that was not observed by UNSEEN = -1.6375e30. No field has such values, and
 # float32 holds their squares as infinities.
 _LARGEST = 1e29
-
-
-def unseen_pixels(values: Array) -> jax.Array:
-    """Marks NaN, infinities and healpy's UNSEEN: bool, of the same shape."""
-    values = jnp.asarray(values)
-    components = [values.real, values.imag] if jnp.iscomplexobj(values) else [values]
-    seen = [jnp.abs(component) < _LARGEST for component in components]
-    return ~(seen[0] & seen[-1])
 
 
 def fill_unseen(field: Field, value: float = 0.0) -> dict[int, jax.Array]:
@@ -38,4 +33,23 @@ def fill_unseen(field: Field, value: float = 0.0) -> dict[int, jax.Array]:
       ValueError: the argument is not a mapping.
     """
     check_mapping(field, "fill_unseen")
-    return {spin: jnp.where(unseen_pixels(x), value, x) for spin, x in field.items()}
+    return {spin: _filled(values, value) for spin, values in field.items()}
+
+
+@functools.partial(jax.jit, inline=True)
+def count_unseen(values: Array) -> jax.Array:
+    """The number of values that are NaN, infinite or healpy's UNSEEN, an integer."""
+    return jnp.sum(_unseen(values))
+
+
+@functools.partial(jax.jit, inline=True)
+def _filled(values: Array, value: Any) -> jax.Array:
+    return jnp.where(_unseen(values), value, values)
+
+
+def _unseen(values: Array) -> jax.Array:
+    """Marks NaN, infinities and healpy's UNSEEN: bool, of the same shape."""
+    values = jnp.asarray(values)
+    components = [values.real, values.imag] if jnp.iscomplexobj(values) else [values]
+    seen = [jnp.abs(component) < _LARGEST for component in components]
+    return ~(seen[0] & seen[-1])

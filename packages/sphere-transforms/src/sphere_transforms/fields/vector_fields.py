@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,6 +33,11 @@ def vector_to_spin(v_theta: Array, v_phi: Array) -> dict[int, jax.Array]:
             f"vector_to_spin: v_theta has shape {np.shape(v_theta)} and v_phi {np.shape(v_phi)}; "
             "give both components at the same points, in arrays of one shape."
         )
+    return _vector_to_spin(v_theta, v_phi)
+
+
+@functools.partial(jax.jit, inline=True)
+def _vector_to_spin(v_theta: Array, v_phi: Array) -> dict[int, jax.Array]:
     v_theta, v_phi = jnp.asarray(v_theta), jnp.asarray(v_phi)
     dtype = complex_dtype(v_theta.dtype, v_phi.dtype)
     v_theta, v_phi = v_theta.astype(dtype), v_phi.astype(dtype)
@@ -57,7 +64,12 @@ def spin_to_vector(field: Field, *, real: bool = True) -> tuple[jax.Array, jax.A
             f"spin_to_vector: the field has spins {sorted(field)}; a tangent vector field has "
             "spin 1, and also spin -1 unless it is real."
         )
-    plus = jnp.asarray(field[1])
-    minus = jnp.asarray(field[-1]) if -1 in field else jnp.conj(plus)
+    return _spin_to_vector(field[1], field.get(-1), real)
+
+
+@functools.partial(jax.jit, static_argnums=2, inline=True)
+def _spin_to_vector(plus: Array, minus: Array | None, real: bool) -> tuple[jax.Array, jax.Array]:
+    plus = jnp.asarray(plus)
+    minus = jnp.conj(plus) if minus is None else jnp.asarray(minus)
     v_theta, v_phi = (plus + minus) / 2, (plus - minus) / 2j
     return (v_theta.real, v_phi.real) if real else (v_theta, v_phi)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -30,7 +31,12 @@ def random_euler_angles(
     if isinstance(source, np.random.Generator):
         alpha, gamma = source.uniform(0, 2 * np.pi, (2, *shape))
         return alpha, np.arccos(source.uniform(-1, 1, shape)), gamma
-    key_azimuths, key_height = jax.random.split(source)
+    return _draw(source, tuple(shape))
+
+
+@functools.partial(jax.jit, static_argnums=1, inline=True)
+def _draw(key: jax.Array, shape: tuple[int, ...]) -> EulerAngles:
+    key_azimuths, key_height = jax.random.split(key)
     alpha, gamma = jax.random.uniform(key_azimuths, (2, *shape), maxval=2 * np.pi)
     return alpha, jnp.arccos(jax.random.uniform(key_height, shape, minval=-1.0)), gamma
 
@@ -80,24 +86,16 @@ def euler_angles(rotation: Any) -> EulerAngles:
     xnp: Any = jnp if is_jax else np
     array = rotation if is_jax else np.asarray(rotation, np.float64)
     if array.ndim >= 1 and array.shape[-1] == 4 and array.shape[-2:] != (3, 3):
-        _check_rotation(array, (array**2).sum(-1), "quaternion", "its length is not 1")
+        _check_quaternion(array)
         array = _matrix_of_quaternion(array, xnp)
     elif array.shape[-2:] == (3, 3):
-        product = xnp.einsum("...ij,...kj->...ik", array, array)
-        trace = xnp.abs(product - xnp.eye(3, dtype=array.dtype)).max((-1, -2))
-        handed = xnp.einsum("...i,...i->...", array[..., 0], _cross(array, xnp))
-        _check_rotation(
-            array,
-            1 + trace + xnp.abs(handed - 1),
-            "matrix",
-            "R R^T is not the identity, or det R is not 1",
-        )
+        _check_matrix(array)
     else:
         raise ValueError(
             f"euler_angles: the rotation has shape {array.shape}; give a matrix (..., 3, 3), a "
             "quaternion (..., 4) with the scalar last, or a scipy Rotation."
         )
-    return _angles_of_matrix(array, xnp)
+    return _compiled_angles(array) if is_jax else _angles_of_matrix(array, np)
 
 
 def three_angles(angles: EulerAngles, where: str) -> EulerAngles:
@@ -157,17 +155,33 @@ def _angles_of_matrix(matrix: Any, xnp: Any) -> EulerAngles:
     return alpha, beta, gamma
 
 
-def _cross(matrix: Any, xnp: Any) -> Any:
-    """The cross product of the second and the third column."""
-    return xnp.cross(matrix[..., 1], matrix[..., 2])
+@functools.partial(jax.jit, inline=True)
+def _compiled_angles(matrix: jax.Array) -> EulerAngles:
+    return _angles_of_matrix(matrix, jnp)
 
 
-def _check_rotation(array: Any, one: Any, what: str, fault: str) -> None:
-    """Raises ValueError unless `one`, which is 1 for a rotation, is close to 1."""
+def _check_quaternion(array: Any) -> None:
     if isinstance(array, jax.core.Tracer):
         return
-    if not np.all(np.abs(np.asarray(one) - 1) < _TOLERANCE):
+    values = np.asarray(array)
+    _refuse_unless_one((values**2).sum(-1), values, "quaternion", "its length is not 1")
+
+
+def _check_matrix(array: Any) -> None:
+    if isinstance(array, jax.core.Tracer):
+        return
+    values = np.asarray(array)
+    product = np.einsum("...ij,...kj->...ik", values, values)
+    distance = np.abs(product - np.eye(3, dtype=values.dtype)).max((-1, -2))
+    cross = np.cross(values[..., 1], values[..., 2])
+    handed = np.einsum("...i,...i->...", values[..., 0], cross)
+    fault = "R R^T is not the identity, or det R is not 1"
+    _refuse_unless_one(1 + distance + np.abs(handed - 1), values, "matrix", fault)
+
+
+def _refuse_unless_one(one: Any, values: Any, what: str, fault: str) -> None:
+    """Raises ValueError unless `one`, which is 1 for a rotation, is close to 1."""
+    if not np.all(np.abs(one - 1) < _TOLERANCE):
         raise ValueError(
-            f"euler_angles: the {what} is no rotation ({fault}): "
-            f"{np.asarray(array).tolist()!r:.200}."
+            f"euler_angles: the {what} is no rotation ({fault}): {values.tolist()!r:.200}."
         )

@@ -11,7 +11,7 @@ import numpy as np
 
 from sphere_transforms.fields import Array, Coefficients, Field, without_empty_entries
 from sphere_transforms.grids import DEFAULT_ITERATIONS, HealpixGrid
-from sphere_transforms.jax_extensions import check_array, check_x64, complex_dtype
+from sphere_transforms.jax_extensions import check_array, check_x64, complex_dtype, real_dtype
 from sphere_transforms.rotation.euler_angles import EulerAngles, three_angles
 from sphere_transforms.rotation.quarter_turn import quarter_turn
 
@@ -105,14 +105,15 @@ def _rotate(spin: int, array: Array, angles: EulerAngles) -> jax.Array:
                 f"rotate_coefficients: an angle has shape {jnp.shape(angle)}; with a batch of "
                 f"{values.shape[0]} it must be a number, or an array of shape ({values.shape[0]},)."
             )
-    values = values.astype(complex_dtype(values.dtype))
-    values = without_empty_entries(values, spin)
-    about_z = (_turn_about_z(angle, values.shape[1], values.real.dtype) for angle in angles)
-    return _turn(values, *about_z)
+    dtype = real_dtype(values.dtype)
+    about_z = (_turn_about_z(angle, values.shape[1], dtype) for angle in angles)
+    return _turn(spin, values, *about_z)
 
 
 @jax.jit
-def _turn(values: jax.Array, alpha: jax.Array, beta: jax.Array, gamma: jax.Array) -> jax.Array:
+def _turn(
+    spin: int | jax.Array, values: jax.Array, alpha: jax.Array, beta: jax.Array, gamma: jax.Array
+) -> jax.Array:
     """Rotates coefficients, given the factors exp(-i m angle) of shape (batch or 1, m).
 
     With Z(angle) a rotation about the z axis and Delta = d(pi / 2) a rotation about the y axis,
@@ -122,6 +123,7 @@ def _turn(values: jax.Array, alpha: jax.Array, beta: jax.Array, gamma: jax.Array
     Z(pi/2) and then Delta rotate the y axis to the z axis; Delta^T and Z(-pi/2) rotate it back.
     Delta^T is Delta with the sign of odd orders changed before and after it.
     """
+    values = without_empty_entries(values.astype(complex_dtype(values.dtype)), spin)
     band_limit = values.shape[1]
     m = np.arange(1 - band_limit, band_limit)
     quarter_about_z = jnp.asarray(np.array([1, -1j, -1, 1j])[m % 4], gamma.dtype)[None]
@@ -151,7 +153,12 @@ def _turn_about_z(angle: Any, band_limit: int, dtype: Any) -> jax.Array:
         return jnp.asarray(np.exp(-1j * phase), complex_dtype(dtype))
     if not jnp.issubdtype(angle.dtype, jnp.floating):
         angle = angle.astype(dtype)
-    return _turn_about_z_of_array(angle.reshape(-1, 1), band_limit, np.dtype(dtype))
+    return _compiled_turn_about_z(angle, band_limit, np.dtype(dtype))
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _compiled_turn_about_z(angle: jax.Array, band_limit: int, dtype: Any) -> jax.Array:
+    return _turn_about_z_of_array(angle.reshape(-1, 1), band_limit, dtype)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))

@@ -25,7 +25,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sphere_transforms.fields import Coefficients, check_coefficients, without_empty_entries
+from sphere_transforms.fields import (
+    Array,
+    Coefficients,
+    check_coefficients,
+    without_empty_entries,
+)
 from sphere_transforms.jax_extensions import apply_linear, complex_dtype
 from sphere_transforms.legendre import LARGEST_BAND_LIMIT, SCALE, difference_factors
 
@@ -61,21 +66,29 @@ def evaluate(coefficients: Coefficients, theta: Any, phi: Any) -> dict[int, jax.
             "each for every point."
         )
     angles = _angles(theta, "theta"), _angles(phi, "phi")
-    result = {}
-    for spin, values in coefficients.items():
-        values = jnp.asarray(values)
+    for values in coefficients.values():
         if values.shape[1] > LARGEST_BAND_LIMIT:
             raise ValueError(
                 f"evaluate: band_limit is {values.shape[1]}, and the recursion's start values "
                 f"leave float64's range above {LARGEST_BAND_LIMIT}: lower it with "
                 "change_band_limit."
             )
-        values = without_empty_entries(values.astype(complex_dtype(values.dtype)), spin)
-        operator = AtPoints(spin, values.shape[1], to_points=True)
-        at_points = apply_linear(operator, angles, jnp.transpose(values, (1, 2, 0, 3)))
-        at_points = at_points.reshape(*np.shape(theta), *at_points.shape[1:])
-        result[spin] = jnp.moveaxis(at_points, -2, 0)
-    return result
+    return {
+        spin: _evaluate(values, *angles, spin, np.shape(theta))
+        for spin, values in coefficients.items()
+    }
+
+
+@functools.partial(jax.jit, static_argnums=(3, 4), inline=True)
+def _evaluate(
+    values: Array, theta: jax.Array, phi: jax.Array, spin: int, shape: tuple[int, ...]
+) -> jax.Array:
+    """The values at the points, whose angles come from `_angles`, in an array of this shape."""
+    values = jnp.asarray(values)
+    values = without_empty_entries(values.astype(complex_dtype(values.dtype)), spin)
+    operator = AtPoints(spin, values.shape[1], to_points=True)
+    at_points = apply_linear(operator, (theta, phi), jnp.transpose(values, (1, 2, 0, 3)))
+    return jnp.moveaxis(at_points.reshape(*shape, *at_points.shape[1:]), -2, 0)
 
 
 def _angles(angle: Any, name: str) -> jax.Array:

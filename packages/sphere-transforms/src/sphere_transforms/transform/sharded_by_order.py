@@ -9,6 +9,7 @@ a whole map.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import jax
@@ -80,10 +81,7 @@ def inverse_by_orders(
 
 def coefficients_from_orders(orders: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
     """Converts (m, ell, side, batch, channel) to the public layout (batch, ell, m, channel)."""
-    return {
-        spin: from_order_layout(jnp.stack([values.real, values.imag], 3))
-        for spin, values in orders.items()
-    }
+    return {spin: _from_orders(values) for spin, values in orders.items()}
 
 
 def orders_from_coefficients(
@@ -94,12 +92,21 @@ def orders_from_coefficients(
     With `real_scalars=True`, spin 0 gets one side, which is that of the real component of its
     field.
     """
-    result = {}
-    for spin, values in coefficients.items():
-        real = real_scalars and spin == 0
-        by_order = to_order_layout(values, spin, real=real)
-        result[spin] = jax.lax.complex(by_order[:, :, :, 0], by_order[:, :, :, 1])
-    return result
+    return {
+        spin: _to_orders(values, spin, real_scalars and spin == 0)
+        for spin, values in coefficients.items()
+    }
+
+
+@functools.partial(jax.jit, inline=True)
+def _from_orders(values: jax.Array) -> jax.Array:
+    return from_order_layout(jnp.stack([values.real, values.imag], 3))
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2), inline=True)
+def _to_orders(values: jax.Array, spin: int, real: bool) -> jax.Array:
+    by_order = to_order_layout(values, spin, real=real)
+    return jax.lax.complex(by_order[:, :, :, 0], by_order[:, :, :, 1])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sphere_transforms.fields import Array, Coefficients, Field, unseen_pixels
+from sphere_transforms.fields import Array, Coefficients, Field, count_unseen
 from sphere_transforms.fourier import ring_tables
 from sphere_transforms.grids import Grid, HealpixGrid, check_grid, checked_band_limit, whole_number
 from sphere_transforms.harmonics import check_spin
@@ -295,7 +295,7 @@ def _check_seen(spin: int, values: jax.Array) -> None:
     """Refuses pixels without a value, which HEALPix maps often have; not under a transformation."""
     if isinstance(values, jax.core.Tracer):
         return
-    count = int(jnp.sum(unseen_pixels(values)))
+    count = int(count_unseen(values))
     if count:
         raise ValueError(
             f"field of spin {spin} has {count} of {values.size} values that are NaN, infinite or "
@@ -331,7 +331,7 @@ def _checked_spins(spins: Iterable[int], band_limit: int) -> tuple[int, ...]:
 
 def _checked_dtype(dtype: Any) -> str:
     if dtype is None:
-        return jnp.zeros((), float).dtype.name
+        return jax.dtypes.canonicalize_dtype(float).name
     name = np.dtype(dtype).name
     if name not in ("float32", "float64"):
         raise ValueError(f"dtype is {name}; a transform's tables are float32 or float64.")
