@@ -137,3 +137,25 @@ def test_float32_without_x64():
         for found, expected in ((field, fields), (back, returned)):
             assert found[spin].dtype == jnp.complex64
             assert relative(np.asarray(found[spin]), np.asarray(expected[spin])) < 1e-6
+
+
+@pytest.mark.parametrize("nside", [2, 8, 64])
+def test_the_cells_of_the_coarser_grid_are_healpys(nside):
+    cells = grids.HealpixGrid(nside).coarser_cells
+    nested = np.arange(12 * (nside // 2) ** 2)[:, None] * 4 + np.arange(4)
+    parents = healpy.ring2nest(nside // 2, np.arange(len(cells)))
+    np.testing.assert_array_equal(np.sort(healpy.ring2nest(nside, cells)), nested[parents])
+    values = np.random.default_rng(0).normal(size=12 * nside**2)
+    np.testing.assert_allclose(values[cells].mean(1), healpy.ud_grade(values, nside // 2))
+
+
+def test_cells_of_an_nside_that_is_no_power_of_two():
+    grid = grids.HealpixGrid(6)
+    cells, coarse = grid.coarser_cells, grid.coarser()
+    np.testing.assert_array_equal(np.sort(cells.ravel()), np.arange(grid.shape[0]))
+    # Each is within the coarser pixel: closer to its centre than the pixel's diagonal.
+    centres, fine = (grids.unit_vectors(*each.points)[0] for each in (coarse, grid))
+    cosines = np.einsum("pfx,px->pf", fine[cells], centres)
+    assert np.arccos(cosines).max() < np.sqrt(4 * np.pi / coarse.shape[0])
+    with pytest.raises(ValueError, match="nside is odd"):
+        _ = grids.HealpixGrid(3).coarser_cells

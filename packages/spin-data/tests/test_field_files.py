@@ -8,7 +8,7 @@ import pytest
 from array_record.python.array_record_module import ArrayRecordWriter
 
 import spin_registry as sr
-from sphere_transforms import GaussLegendreGrid
+from sphere_transforms import GaussLegendreGrid, HealpixGrid
 from spin_data import check_dataset, read_batch, write_fields
 
 
@@ -111,6 +111,27 @@ def test_fields_may_be_on_other_grids(tmp_path):
         sr.get_dataset(f"fields:{tmp_path / 'f.npz'}").load(grid="gauss")
 
 
+@pytest.mark.parametrize("ending", [".npz", ".array_record"])
+def test_fields_on_healpix(tmp_path, ending):
+    write_fields(tmp_path / f"all{ending}", records_of(20, shape=(48,)))
+    name = f"fields:{tmp_path / 'all'}{ending}"
+    dataset = sr.get_dataset(name).load(grid="healpix")
+    check_dataset(dataset)
+    assert dataset.input.grid == HealpixGrid(2)
+    assert dict(dataset.input.channels) == {-1: 1, 0: 2}
+    assert read_batch(dataset.splits["train"], np.arange(2))["input"]["spin_-1"].shape == (2, 48, 1)
+    refused(name, r"no gauss_legendre grid has 48 pixels", grid="gauss_legendre")
+    write_fields(tmp_path / f"odd{ending}", records_of(20, shape=(50,)))
+    refused(f"fields:{tmp_path / 'odd'}{ending}", r"no healpix grid has 50 pixels", grid="healpix")
+
+
+def test_fields_of_one_record_are_on_one_grid(tmp_path):
+    (record,) = records_of(1)
+    record["input"]["spin_0"] = record["input"]["spin_0"].reshape(64, 2)
+    with pytest.raises(ValueError, match=r"fields on different grids: spin_0 \(64, 2\), spin_-1"):
+        write_fields(tmp_path / "mixed.npz", [record])
+
+
 @pytest.mark.parametrize("factory", ["builtins:len", "operator:add"])
 def test_a_grid_that_no_single_size_determines_is_refused(tmp_path, monkeypatch, factory):
     write_fields(tmp_path / "f.npz", records_of(20))
@@ -138,7 +159,8 @@ def test_bad_field_files_are_named(tmp_path):
     refused(of(label=np.array([0, 1, -3, 1, 0, 1])), r"f.npz: .*label -3 of record 2")
     refused(of(label=np.ones(6)), r"f.npz: .*label has shape \(6,\) and dtype float64")
     refused(of(spin_x=values), r"f.npz: .*field 'spin_x'")
-    refused(of(spin_0=values[..., 0]), r"f.npz: .*spin_0 has shape \(6, 8, 8\)")
+    refused(of(spin_0=good["spin_0"][:, 0, 0]), r"f.npz: .*spin_0 has shape \(6, 1\)")
+    refused(of(spin_0=good["spin_0"][..., 0]), r"no equiangular grid has 8 pixels")
     refused(
         of(split=np.array(["train"] * 5 + ["tset"])), "f.npz: split 'tset', expected one of train"
     )

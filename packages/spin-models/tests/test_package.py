@@ -5,6 +5,7 @@ import sys
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax import nnx
 
@@ -108,3 +109,30 @@ def test_what_a_model_cannot_be_made_for_is_refused():
         create("tiny_classifier", widths=(8, 8))
     with pytest.raises(ValueError, match="filter_values is 6"):
         create("tiny_classifier", resolution=8)
+
+
+@pytest.mark.parametrize("name", ["tiny_classifier", "spin_classifier_6_layers"])
+def test_a_network_holds_no_table_twice(name):
+    """Apart from the interpolations of the filters, which are small."""
+    model = create(name, 64)
+    *_, constants = nnx.split(model, nnx.Param, nnx.BatchStat, ...)
+    leaves = [leaf for leaf in jax.tree.leaves(constants) if leaf.size > 1000]
+    distinct = {(leaf.shape, leaf.dtype.name, np.asarray(leaf).tobytes()) for leaf in leaves}
+    assert len(leaves) == len(distinct) > 3
+
+
+def test_networks_on_healpix():
+    spec = sr.FieldSpec(st.HealpixGrid(8), {0: 1})
+    model = sr.get_model("tiny_classifier").create(
+        input=spec, output=sr.ClassSpec(5), rngs=nnx.Rngs(0)
+    )
+    field = {0: jax.random.uniform(jax.random.key(0), (3, 768, 1))}
+    assert model(field).shape == (3, 5)
+    found = model.features(field)
+    assert [grid for grid, _ in found.values()] == [st.HealpixGrid(n) for n in (8, 8, 4)]
+    for grid, values in found.values():
+        assert values[1].shape[:2] == (3, *grid.shape)
+    with pytest.raises(ValueError, match="reads a map of latitudes and longitudes"):
+        sr.get_model("tiny_cnn_classifier").create(
+            input=spec, output=sr.ClassSpec(5), rngs=nnx.Rngs(0)
+        )

@@ -25,7 +25,7 @@ def draw_samples(
     as glyphs.
 
     Args:
-      dataset: a dataset on a ring grid.
+      dataset: a dataset.
       split: the name of the split.
       count: the number of samples, at least 1.
       seed: selects the samples.
@@ -80,13 +80,15 @@ def brightest_direction(values: np.ndarray, grid: Any) -> tuple[float, float]:
     """Returns the direction in which a map is brightest: the centre of mass of its modulus.
 
     Args:
-      values: (lat, long), real or complex.
-      grid: a ring grid.
+      values: one map, of the grid's shape, real or complex.
+      grid: the grid.
 
     Returns:
       Colatitude and longitude in radians; (pi / 3, 0) if the map has no brightest direction.
     """
-    weight = np.abs(values) * np.sin(grid.colatitudes)[:, None]
+    # Pixels have equal areas; samples of a ring get fewer of it towards the poles.
+    areas = np.sin(grid.colatitudes)[:, None] if len(grid.shape) == 2 else 1.0
+    weight = np.abs(values) * areas
     points, _, _ = sphere_transforms.unit_vectors(*grid.points)
     x, y, z = center = weight.ravel() @ points.reshape(-1, 3)
     length = float(np.linalg.norm(center))
@@ -99,12 +101,12 @@ def one_map(values: np.ndarray, spin: int) -> np.ndarray:
     """Reduces the channels of a field to one map, for drawing.
 
     Args:
-      values: (lat, long, channel).
+      values: (*grid.shape, channel).
       spin: the field's spin weight.
 
     Returns:
-      (lat, long). For spin 0, the mean over channels, of the modulus if the values are complex.
-      For other spins, the first channel.
+      One map, of the grid's shape. For spin 0, the mean over channels, of the modulus if the values
+      are complex. For other spins, the first channel.
     """
     if spin:
         return np.asarray(values[..., 0])

@@ -3,7 +3,7 @@
 from spin_layers.block import SpinBlock
 from spin_layers.buffer import Buffer
 from spin_layers.channels import Channels, check_field
-from spin_layers.convolution import SpinConvolution, localized_filter_matrix
+from spin_layers.convolution import SpinConvolution, SpinFilter, localized_filter_matrix
 from spin_layers.equivariance import (
     equivariance_error,
     field_difference,
@@ -18,6 +18,7 @@ from spin_layers.packed_field import PackedField, pack, unpack
 from spin_layers.phase_collapse import PhaseCollapse
 from spin_layers.pooling import global_pool, global_pool_packed, sphere_mean, weighted_pool
 from spin_layers.running_statistics import MANY_UPDATES, without_start
+from spin_layers.shared_transforms import SharedTransforms
 from spin_layers.weights import (
     Weights,
     create_with_weights,
@@ -35,9 +36,11 @@ __all__ = [
     "MagnitudeNonlinearity",
     "PackedField",
     "PhaseCollapse",
+    "SharedTransforms",
     "SpinBatchNormalization",
     "SpinBlock",
     "SpinConvolution",
+    "SpinFilter",
     "Weights",
     "check_field",
     "complex_normal",

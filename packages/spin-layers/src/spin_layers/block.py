@@ -11,14 +11,14 @@ from flax import nnx
 
 import sphere_transforms as st
 from spin_layers import folded_filter
-from spin_layers.buffer import Buffer
 from spin_layers.channels import Channels, check_field
-from spin_layers.convolution import SpinConvolution
+from spin_layers.convolution import SpinFilter, check_output_grid
 from spin_layers.gated_nonlinearity import GatedNonlinearity
 from spin_layers.nonlinearity import MagnitudeNonlinearity
 from spin_layers.normalization import SpinBatchNormalization
 from spin_layers.packed_field import PackedField, pack, unpack
 from spin_layers.pooling import halved_grid, weighted_pool, weighted_pool_packed
+from spin_layers.shared_transforms import SharedTransforms
 
 
 class SpinBlock(nnx.Module):
@@ -35,6 +35,7 @@ class SpinBlock(nnx.Module):
 
     Attributes:
       output_grid: grid of the output.
+      convolution: the filter of the convolution.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class SpinBlock(nnx.Module):
         momentum: float = 0.99,
         dtype: Any = jnp.float32,
         precision: Any = jax.lax.Precision.HIGHEST,
+        transforms: SharedTransforms | None = None,
         rngs: nnx.Rngs,
     ):
         """Makes the layers.
@@ -65,6 +67,8 @@ class SpinBlock(nnx.Module):
           momentum: momentum of the running statistics of the normalisation.
           dtype: real dtype of the parameters, float32 or float64.
           precision: precision of the matrix products.
+          transforms: the transforms of the blocks of a network, which share their tables; None for
+            the block's own.
           rngs: the "params" stream draws the filters.
 
         Raises:
@@ -81,13 +85,14 @@ class SpinBlock(nnx.Module):
         self.output_grid = grid
         if pool:
             self.output_grid = halved_grid(grid) if self.pools_samples else grid.coarser()
-        analyzed_grid = self.output_grid if self.pools_samples else grid
-        self.convolution = SpinConvolution(
-            analyzed_grid,
+        self.analyzed_grid = self.output_grid if self.pools_samples else grid
+        check_output_grid(self.analyzed_grid, self.output_grid)
+        band_limit = self.output_grid.band_limit
+        self.convolution = SpinFilter(
+            band_limit,
             channels_in,
             channels_out,
             filter_values=filter_values,
-            output_grid=self.output_grid,
             dtype=dtype,
             precision=precision,
             rngs=rngs,
@@ -103,35 +108,48 @@ class SpinBlock(nnx.Module):
         else:
             self.nonlinearity = MagnitudeNonlinearity(channels_out, dtype=dtype)
         spins_in, spins_out = self.convolution.channels_in, self.convolution.channels_out
-        band_limit = self.output_grid.band_limit
-        self.analysis = Buffer(
-            st.RealBasisTransform(analyzed_grid, spins_in, band_limit, precision=precision)
+        shared = transforms or SharedTransforms()
+        # On one grid, one transform serves both directions.
+        same = self.analyzed_grid == self.output_grid
+        analyzed, synthesized = {*spins_in, *(spins_out if same else ())}, {*spins_out}
+        self.analysis = shared.real_basis(
+            self.analyzed_grid, analyzed, band_limit, precision=precision
         )
-        self.synthesis = Buffer(
-            st.RealBasisTransform(self.output_grid, spins_out, precision=precision)
-        )
+        self.synthesis = shared.real_basis(self.output_grid, synthesized, precision=precision)
 
     def __call__(self, field: Mapping[int, jax.Array], *, train: bool) -> dict[int, jax.Array]:
         """Applies the block to a field: packs it, calls `on_packed`, and unpacks the result.
 
         Args:
-          field: mapping from spin to (batch, lat, long, channel) on `grid`.
+          field: mapping from spin to (batch, *grid.shape, channel).
           train: normalise with the batch's statistics, and update the running ones.
 
         Returns:
-          Mapping from spin to (batch, lat, long, channel) on `output_grid`; spin 0 is real.
+          Mapping from spin to (batch, *output_grid.shape, channel); spin 0 is real.
 
         Raises:
           ValueError: the field has the wrong spins, channels, shape or dtype.
         """
         check_field(field, self.convolution.channels_in, "SpinBlock", self.grid)
-        return unpack(self.on_packed(pack(field), train=train))
+        return unpack(self.on_packed(pack(field), train=train), self.output_grid)
 
     def composed(self, field: Mapping[int, jax.Array], *, train: bool) -> dict[int, jax.Array]:
-        """Applies the layers one after another. `__call__` computes the same result faster."""
+        """Applies the layers one after another. `__call__` computes the same result faster.
+
+        The block does not hold the tables of these transforms: each call makes them.
+        """
         if self.pools_samples:
             field, _ = weighted_pool(field, self.grid)
-        return self.nonlinearity(self.normalization(self.convolution(field), train=train))
+        filters, band_limit = self.convolution, self.output_grid.band_limit
+        analysis, synthesis = (
+            st.SpinTransform(grid, tuple(channels), band_limit, precision=filters.precision)
+            for grid, channels in (
+                (self.analyzed_grid, filters.channels_in),
+                (self.output_grid, filters.channels_out),
+            )
+        )
+        convolved = synthesis.inverse(filters.multiply(analysis.forward(field)))
+        return self.nonlinearity(self.normalization(convolved, train=train))
 
     def on_packed(self, packed: PackedField, *, train: bool) -> PackedField:
         """Applies the block to a packed field, with fewer operations and less memory traffic.
@@ -141,7 +159,8 @@ class SpinBlock(nnx.Module):
         the result. A test checks that the result equals that of `composed`.
 
         Args:
-          packed: by spin, real arrays (long, lat, batch, channel) on `grid`. They are not checked.
+          packed: by spin, real arrays (long, lat, batch, channel) on `grid`, on HEALPix (1, pixel,
+            batch, channel). They are not checked.
           train: normalise with the batch's statistics, and update the running ones.
 
         Returns:

@@ -38,7 +38,7 @@ def check_field(
     """Checks that a field has the right spins, channels, shape and dtype.
 
     Args:
-      field: mapping from spin to (batch, lat, long, channel).
+      field: mapping from spin to (batch, lat, long, channel), or (batch, pixel, channel).
       channels: the expected channels per spin.
       layer: the layer's name; error messages begin with it.
       grid: the expected grid; None accepts any latitudes and longitudes.
@@ -52,10 +52,11 @@ def check_field(
         kinds = {spin: type(v).__name__ for spin, v in field.items()} if is_mapping else None
         raise ValueError(
             f"{layer}: the field is {kinds or f'a {type(field).__name__}'}; expected is a mapping "
-            "from spin to array (batch, lat, long, channel), for example {0: images}."
+            "from spin to array (batch, lat, long, channel), or (batch, pixel, channel), for "
+            "example {0: images}."
         )
     found = {spin: values.shape for spin, values in sorted(field.items())}
-    sides = grid.shape if grid else next(iter(found.values()), (0, 0, 0))[1:3]
+    sides = grid.shape if grid else _sides(next(iter(found.values()), ()))
     wanted = {spin: (*sides, count) for spin, count in channels.items()}
     if {spin: shape[1:] for spin, shape in found.items()} != wanted:
         shapes = ", ".join(
@@ -71,3 +72,13 @@ def check_field(
                 "values, for example uint8 pixels divided by 255."
             )
         st.check_x64(values.dtype, f"{layer}: spin {spin}")
+
+
+def along_channels(values: jax.Array, field: jax.Array) -> jax.Array:
+    """Returns values (channel,) in a shape to combine with a field of any grid."""
+    return values.reshape(*[1] * (field.ndim - 1), values.shape[0])
+
+
+def _sides(shape: tuple[int, ...]) -> tuple[object, ...]:
+    """The axes of the sphere of an array that is to be a field on a grid that is not known."""
+    return shape[1:-1] if len(shape) in (3, 4) else ("lat", "long")

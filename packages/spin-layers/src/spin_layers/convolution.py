@@ -17,20 +17,12 @@ from spin_layers.channels import Channels, check_field, checked_channels
 from spin_layers.initialization import complex_normal
 
 
-class SpinConvolution(nnx.Module):
-    r"""g^{s'}_{ell m} = sum over spins s and channels of f^s_{ell m} K^{s s'}_ell.
-
-    The filter K is complex and the same for every m. It mixes all spins and channels of the input
-    into every spin and channel of the output. This is an anisotropic filter on the sphere, and the
-    layer is exactly equivariant (Esteves, Makadia, Daniilidis 2020, arXiv 2006.10731, equation 7).
+class SpinFilter(nnx.Module):
+    """The filter of a spin convolution, which acts on coefficients.
 
     A full filter learns one value per degree. A localized filter learns a few values and
     interpolates them linearly over the degrees. A filter that is smooth in ell is localized on the
     sphere, and its number of parameters does not grow with the resolution.
-
-    If the output grid is coarser than the input grid, the layer drops the degrees above the output
-    grid's band limit between the forward and the inverse transform. This is spectral pooling
-    (Esteves, Slotine, Makadia 2023, arXiv 2306.05420).
 
     Attributes:
       kernel: complex parameter (channels in, channels out, values). The channel axes list the spins
@@ -39,12 +31,11 @@ class SpinConvolution(nnx.Module):
 
     def __init__(
         self,
-        grid: st.Grid,
+        band_limit: int,
         channels_in: Channels,
         channels_out: Channels,
         *,
         filter_values: int | None = None,
-        output_grid: st.Grid | None = None,
         dtype: Any = jnp.float32,
         precision: Any = jax.lax.Precision.HIGHEST,
         rngs: nnx.Rngs,
@@ -55,36 +46,21 @@ class SpinConvolution(nnx.Module):
         E|K|^2 = 1 / (number of input spins * all input channels * all output channels).
 
         Args:
-          grid: grid of the input.
+          band_limit: L, the number of degrees.
           channels_in: channels per spin of the input.
           channels_out: channels per spin of the output.
           filter_values: learned values per filter, at least 2; None for one per degree.
-          output_grid: grid of the output, no finer than the input grid; None for the input grid.
           dtype: real dtype of the parameters, float32 or float64.
           precision: precision of the matrix products.
           rngs: the "params" stream draws the filter.
 
         Raises:
-          ValueError: the filter has too many or too few values, or the output grid is finer than
-            the input grid.
+          ValueError: the filter has too many or too few values.
         """
-        st.check_x64(dtype, "SpinConvolution: dtype")
-        output_grid = grid if output_grid is None else output_grid
-        if output_grid.band_limit > grid.band_limit:
-            raise ValueError(
-                f"output_grid {output_grid!r} has a larger band limit than the input's, {grid!r}; "
-                "spectral pooling can only drop degrees."
-            )
-        band_limit = output_grid.band_limit
+        st.check_x64(dtype, f"{type(self).__name__}: dtype")
         self.channels_in = nnx.static(checked_channels(channels_in, "channels_in"))
         self.channels_out = nnx.static(checked_channels(channels_out, "channels_out"))
         self.precision = precision
-        self.analysis = Buffer(
-            st.SpinTransform(grid, tuple(self.channels_in), band_limit, precision=precision)
-        )
-        self.synthesis = Buffer(
-            st.SpinTransform(output_grid, tuple(self.channels_out), precision=precision)
-        )
         values = band_limit if filter_values is None else filter_values
         self.interpolation = Buffer(
             jax.device_put(localized_filter_matrix(band_limit, values).astype(dtype))
@@ -94,24 +70,6 @@ class SpinConvolution(nnx.Module):
         complex_dtype = jnp.result_type(dtype, jnp.complex64)
         shape = (size_in, size_out, values)
         self.kernel = nnx.Param(complex_normal(rngs.params(), shape, complex_dtype, scale))
-
-    def __call__(self, field: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
-        """Convolves a field.
-
-        Args:
-          field: mapping from spin to (batch, lat, long, channel), with the spins and channels of
-            `channels_in`.
-
-        Returns:
-          Mapping from spin to complex (batch, lat, long, channel), with the spins and channels of
-          `channels_out`.
-
-        Raises:
-          ValueError: the field has the wrong spins, channels, shape or dtype.
-        """
-        check_field(field, self.channels_in, "SpinConvolution", self.analysis.get_value().grid)
-        coefficients = self.analysis.get_value().forward(field)
-        return self.synthesis.get_value().inverse(self.multiply(coefficients))
 
     def multiply(self, coefficients: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
         """Multiplies coefficients by the filter.
@@ -137,6 +95,94 @@ class SpinConvolution(nnx.Module):
     def block_filters(self) -> jax.Array:
         """Real filters (ell, 2 in, 2 out), which act on [real, imaginary] channels per degree."""
         return _block_filters(self.kernel[...], self.interpolation[...], self.precision)
+
+
+class SpinConvolution(SpinFilter):
+    r"""g^{s'}_{ell m} = sum over spins s and channels of f^s_{ell m} K^{s s'}_ell.
+
+    The filter K is complex and the same for every m. It mixes all spins and channels of the input
+    into every spin and channel of the output. This is an anisotropic filter on the sphere, and the
+    layer is exactly equivariant (Esteves, Makadia, Daniilidis 2020, arXiv 2006.10731, equation 7).
+    The filter is full or localized: see `SpinFilter`.
+
+    If the output grid is coarser than the input grid, the layer drops the degrees above the output
+    grid's band limit between the forward and the inverse transform. This is spectral pooling
+    (Esteves, Slotine, Makadia 2023, arXiv 2306.05420).
+    """
+
+    def __init__(
+        self,
+        grid: st.Grid,
+        channels_in: Channels,
+        channels_out: Channels,
+        *,
+        filter_values: int | None = None,
+        output_grid: st.Grid | None = None,
+        dtype: Any = jnp.float32,
+        precision: Any = jax.lax.Precision.HIGHEST,
+        rngs: nnx.Rngs,
+    ):
+        """Draws the filter as `SpinFilter` does, and makes the tables of both transforms.
+
+        Args:
+          grid: grid of the input.
+          channels_in: channels per spin of the input.
+          channels_out: channels per spin of the output.
+          filter_values: learned values per filter, at least 2; None for one per degree.
+          output_grid: grid of the output, no finer than the input grid; None for the input grid.
+          dtype: real dtype of the parameters, float32 or float64.
+          precision: precision of the matrix products.
+          rngs: the "params" stream draws the filter.
+
+        Raises:
+          ValueError: the filter has too many or too few values, or the output grid is finer than
+            the input grid.
+        """
+        output_grid = grid if output_grid is None else output_grid
+        check_output_grid(grid, output_grid)
+        band_limit = output_grid.band_limit
+        super().__init__(
+            band_limit,
+            channels_in,
+            channels_out,
+            filter_values=filter_values,
+            dtype=dtype,
+            precision=precision,
+            rngs=rngs,
+        )
+        self.analysis = Buffer(
+            st.SpinTransform(grid, tuple(self.channels_in), band_limit, precision=precision)
+        )
+        self.synthesis = Buffer(
+            st.SpinTransform(output_grid, tuple(self.channels_out), precision=precision)
+        )
+
+    def __call__(self, field: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
+        """Convolves a field.
+
+        Args:
+          field: mapping from spin to (batch, *grid.shape, channel), with the spins and channels of
+            `channels_in`.
+
+        Returns:
+          Mapping from spin to complex (batch, *output_grid.shape, channel), with the spins and
+          channels of `channels_out`.
+
+        Raises:
+          ValueError: the field has the wrong spins, channels, shape or dtype.
+        """
+        check_field(field, self.channels_in, "SpinConvolution", self.analysis.get_value().grid)
+        coefficients = self.analysis.get_value().forward(field)
+        return self.synthesis.get_value().inverse(self.multiply(coefficients))
+
+
+def check_output_grid(grid: st.Grid, output_grid: st.Grid) -> None:
+    """Raises ValueError if a convolution cannot get from one grid to the other."""
+    if output_grid.band_limit > grid.band_limit:
+        raise ValueError(
+            f"output_grid {output_grid!r} has a larger band limit than the input's, {grid!r}; "
+            "spectral pooling can only drop degrees."
+        )
 
 
 def localized_filter_matrix(band_limit: int, values: int) -> np.ndarray:

@@ -161,13 +161,13 @@ def _largest(field: Mapping[int, jax.Array]) -> jax.Array:
         for values in field.values()
         for part in ((values.real, values.imag) if jnp.iscomplexobj(values) else (values,))
     ]
-    largest = [jnp.max(jnp.abs(part), axis=(1, 2, 3)) for part in components]
+    largest = [jnp.max(jnp.abs(part), axis=tuple(range(1, part.ndim))) for part in components]
     return jax.lax.stop_gradient(functools.reduce(jnp.maximum, largest))
 
 
 def _divided(field: Mapping[int, jax.Array], scale: jax.Array) -> dict[int, jax.Array]:
     def divide(values: jax.Array) -> jax.Array:
-        return (values / scale[:, None, None, None]).astype(values.dtype)
+        return (values / scale.reshape(-1, *[1] * (values.ndim - 1))).astype(values.dtype)
 
     return {spin: divide(values) for spin, values in field.items()}
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from spin_layers.channels import Channels, check_field, checked_channels
+from spin_layers.channels import Channels, along_channels, check_field, checked_channels
 from spin_layers.initialization import filled, lecun_normal
 from spin_layers.modulus import modulus, modulus_of
 from spin_layers.packed_field import PackedField
@@ -116,7 +116,7 @@ class GatedNonlinearity(nnx.Module):
         return {spin: result[spin] for spin in packed}
 
     def _opened(self, gate: jax.Array, start: int, stop: int | None) -> jax.Array:
-        return 2 * jax.nn.sigmoid(gate + self.gate_bias[start:stop][None, None, None, :])
+        return 2 * jax.nn.sigmoid(gate + along_channels(self.gate_bias[start:stop], gate))
 
     def _dense(self, values: jax.Array, kernel: jax.Array) -> jax.Array:
         return jnp.einsum("...i,io->...o", values, kernel, precision=self.precision)

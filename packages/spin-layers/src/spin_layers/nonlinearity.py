@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from spin_layers.channels import Channels, check_field, checked_channels
+from spin_layers.channels import Channels, along_channels, check_field, checked_channels
 from spin_layers.initialization import filled
 from spin_layers.modulus import modulus
 from spin_layers.packed_field import PackedField
@@ -88,7 +88,7 @@ class MagnitudeNonlinearity(nnx.Module):
         if spin == 0:
             return jax.nn.leaky_relu(values.real, self.negative_slope)
         size = modulus(values)
-        bias = self.bias[f"spin_{spin}"][...][None, None, None, :]
+        bias = along_channels(self.bias[f"spin_{spin}"][...], values)
         return values * (jax.nn.relu(size + bias) / (size + self.epsilon))
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 import sphere_transforms as st
-from spin_layers.channels import Channels, check_field, checked_channels
+from spin_layers.channels import Channels, along_channels, check_field, checked_channels
 from spin_layers.initialization import filled
 from spin_layers.modulus import squared_modulus
 from spin_layers.pooling import sphere_mean
@@ -127,8 +127,8 @@ class SpinBatchNormalization(nnx.Module):
             if spin == 0:
                 mean = jnp.mean(sphere_mean(values, self.grid), axis=0)
         factor, offset = self.factor_and_offset(spin, power, mean)
-        scaled = values * factor[None, None, None, :]
-        return scaled if offset is None else scaled + offset[None, None, None, :]
+        scaled = values * along_channels(factor, values)
+        return scaled if offset is None else scaled + along_channels(offset, scaled)
 
     def _recorded(
         self, statistic: nnx.BatchStat, batch: jax.Array | None, *, start: float

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from spin_layers.channels import Channels, check_field, checked_channels
+from spin_layers.channels import Channels, along_channels, check_field, checked_channels
 from spin_layers.initialization import complex_normal, filled
 from spin_layers.modulus import modulus
 
@@ -78,10 +78,10 @@ class PhaseCollapse(nnx.Module):
         check_field(field, self.channels, "PhaseCollapse")
         moduli = jnp.concatenate([modulus(field[spin]) for spin in self.channels], -1)
         dense = self._dense(field[0], self.scalar_kernel) + self._dense(moduli, self.modulus_kernel)
-        collapsed = (dense + self.bias[...][None, None, None, :]) / 2
+        collapsed = (dense + along_channels(self.bias[...], dense)) / 2
         return {**field, 0: collapsed}
 
     def _dense(self, values: jax.Array, kernel: nnx.Param) -> jax.Array:
         return jnp.einsum(
-            "bjki,io->bjko", values.astype(kernel.dtype), kernel[...], precision=self.precision
+            "...i,io->...o", values.astype(kernel.dtype), kernel[...], precision=self.precision
         )

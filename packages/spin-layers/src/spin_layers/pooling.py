@@ -20,12 +20,14 @@ def weighted_pool(
     """Halves the resolution: averages two by two samples, weighted by the areas of their cells.
 
     out = sum of w_in x / w_out over the four cells, where w are the `cell_areas` of the two grids.
+    On HEALPix the four cells are those that make up a pixel of the coarser grid, of equal areas.
     This is only approximately equivariant. `SpinConvolution` with a coarser output grid pools
     exactly.
 
     Args:
-      field: mapping from spin to (batch, lat, long, channel).
-      grid: grid of the field. Its `coarser()` grid must have half of its latitudes and longitudes.
+      field: mapping from spin to (batch, lat, long, channel), on HEALPix (batch, pixel, channel).
+      grid: grid of the field: HEALPix, or one whose `coarser()` grid has half of its latitudes and
+        longitudes.
 
     Returns:
       The pooled field, and its grid.
@@ -34,10 +36,14 @@ def weighted_pool(
       ValueError: there is no such coarser grid, or the field is not on the grid.
     """
     coarse = halved_grid(grid)
+    for values in field.values():
+        _check_on_grid(values, grid, "weighted_pool")
+    if isinstance(grid, st.HealpixGrid):
+        cells = grid.coarser_cells
+        return {spin: values[:, cells].mean(axis=2) for spin, values in field.items()}, coarse
     ratio = grid.cell_areas.reshape(-1, 2) / coarse.cell_areas[:, None]
 
     def pool(values: jax.Array) -> jax.Array:
-        _check_on_grid(values, grid, "weighted_pool")
         batch, _, _, channels = values.shape
         cells = values.reshape(batch, coarse.shape[0], 2, coarse.shape[1], 2, channels)
         weights = jnp.asarray(ratio, values.real.dtype)[None, :, :, None, None, None]
@@ -53,11 +59,13 @@ def halved_grid(grid: st.Grid) -> st.Grid:
       ValueError: there is no coarser grid with half of the latitudes and longitudes.
     """
     coarse = grid.coarser()
+    if isinstance(grid, st.HealpixGrid):
+        return coarse
     if tuple(2 * size for size in coarse.shape) != tuple(grid.shape) or len(grid.shape) != 2:
         raise ValueError(
             f"pooling: {grid!r} has shape {tuple(grid.shape)}, {coarse!r} {tuple(coarse.shape)}: "
             "weighted pooling needs half of the latitudes and longitudes. Use pooling='spectral', "
-            "or a grid such as EquiangularGrid."
+            "or a grid such as EquiangularGrid or HealpixGrid."
         )
     return coarse
 
@@ -98,6 +106,14 @@ def global_pool(field: Mapping[int, jax.Array], grid: st.Grid) -> jax.Array:
 @functools.partial(jax.jit, static_argnums=(1, 2))
 def weighted_pool_packed(packed: PackedField, grid: st.Grid, coarse: st.Grid) -> PackedField:
     """Applies `weighted_pool` to a packed field."""
+    if isinstance(grid, st.HealpixGrid):
+        first, second, third, fourth = grid.coarser_cells.T
+
+        def mean(part: jax.Array) -> jax.Array:
+            # Written out: XLA's reductions over an axis of length four take longer.
+            return (part[:, first] + part[:, second] + part[:, third] + part[:, fourth]) / 4
+
+        return {spin: tuple(map(mean, components)) for spin, components in packed.items()}
     ratio = grid.cell_areas.reshape(-1, 2) / coarse.cell_areas[:, None]
 
     def pool(component: jax.Array) -> jax.Array:
@@ -130,8 +146,9 @@ def global_pool_packed(packed: PackedField, grid: st.Grid) -> jax.Array:
 
 
 def _check_on_grid(values: jax.Array, grid: st.Grid, what: str) -> None:
-    if values.ndim != 4 or values.shape[1:3] != grid.shape:
+    if values.ndim != len(grid.shape) + 2 or values.shape[1:-1] != tuple(grid.shape):
+        sides = ", ".join(map(str, grid.shape))
         raise ValueError(
-            f"{what}: an array has shape {values.shape}; on {grid!r} it must be (batch, "
-            f"{grid.shape[0]}, {grid.shape[1]}, channel)."
+            f"{what}: an array has shape {values.shape}; on {grid!r} it must be (batch, {sides}, "
+            "channel)."
         )

@@ -52,12 +52,18 @@ class CNNClassifier(nnx.Module):
           rngs: the "params" stream draws the parameters.
 
         Raises:
-          ValueError: the input has spins other than 0, or the sequences differ in length.
+          ValueError: the input has spins other than 0 or a grid of pixels, or the sequences differ
+            in length.
         """
         if tuple(input.channels) != (0,):
             raise ValueError(
                 f"CNNClassifier reads spin 0 alone, and the input has spins {tuple(input.channels)}"
                 "; use a spin classifier for such fields."
+            )
+        if len(input.grid.shape) != 2:
+            raise ValueError(
+                f"CNNClassifier reads a map of latitudes and longitudes, and {input.grid!r} has "
+                "pixels; use a spin classifier, or another grid."
             )
         if not len(widths) == len(pool) > 0:
             raise ValueError(

@@ -64,7 +64,7 @@ class SpinClassifier(nnx.Module):
                 f"{len(filter_values)}, pool {len(pool)}; each needs one for every block."
             )
         grid, channels = input.grid, dict(input.channels)
-        blocks = []
+        blocks, transforms = [], sl.SharedTransforms()
         for width, values, halve in zip(widths, filter_values, pool, strict=True):
             channels_out = dict.fromkeys(spins, width)
             block = sl.SpinBlock(
@@ -78,6 +78,7 @@ class SpinClassifier(nnx.Module):
                 momentum=momentum,
                 dtype=dtype,
                 precision=precision,
+                transforms=transforms,
                 rngs=rngs,
             )
             blocks.append(block)
@@ -96,7 +97,7 @@ class SpinClassifier(nnx.Module):
         """Classifies a batch of fields.
 
         Args:
-          field: mapping from spin to (batch, lat, long, channel) on the input's grid.
+          field: mapping from spin to (batch, *grid.shape, channel) on the input's grid.
           train: normalise with the batch's statistics, and update the running ones.
 
         Returns:
@@ -116,11 +117,11 @@ class SpinClassifier(nnx.Module):
         """Returns the output of every block in evaluation mode.
 
         Args:
-          field: mapping from spin to (batch, lat, long, channel) on the input's grid.
+          field: mapping from spin to (batch, *grid.shape, channel) on the input's grid.
 
         Returns:
           For each block, by its name ("block 1"): the grid, and the field, a mapping from spin to
-          (batch, lat, long, channel).
+          (batch, *grid.shape, channel).
 
         Raises:
           ValueError: the field has the wrong spins, channels, shape or dtype.
@@ -129,7 +130,7 @@ class SpinClassifier(nnx.Module):
         packed = self._packed(field)
         for number, block in enumerate(self.blocks, start=1):
             packed = block.on_packed(packed, train=False)
-            found[f"block {number}"] = (block.output_grid, sl.unpack(packed))
+            found[f"block {number}"] = (block.output_grid, sl.unpack(packed, block.output_grid))
         return found
 
     def _packed(self, field: Mapping[int, jax.Array]) -> sl.PackedField:

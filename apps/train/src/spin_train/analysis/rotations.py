@@ -31,8 +31,8 @@ class FeatureMap:
       channel: number of the channel. It is the channel of this spin that varies most.
       grid: the grid of the maps.
       center: colatitude and longitude of the rotation axis, in radians.
-      before: map for the input, (lat, long).
-      after: map for the rotated input, (lat, long).
+      before: map for the input, of the grid's shape.
+      after: map for the rotated input, of the grid's shape.
     """
 
     layer: str
@@ -211,7 +211,6 @@ def _feature_maps(
         _feature_map(name, spin, grid, (colatitude, longitude), field[spin], other[spin])
         for name, grid, field, other in maps
         for spin in sorted(field)
-        if len(grid.shape) == 2
     ]
 
 
@@ -224,6 +223,6 @@ def _feature_map(
     after: jax.Array,
 ) -> FeatureMap:
     values, others = np.asarray(before)[0], np.asarray(after)[0]
-    channel = int(np.argmax(np.var(np.abs(values), axis=(0, 1))))
+    channel = int(np.argmax(np.var(np.abs(values), axis=tuple(range(values.ndim - 1)))))
     shown = values[..., channel], others[..., channel]
     return FeatureMap(layer, spin, channel, grid, center, *shown)

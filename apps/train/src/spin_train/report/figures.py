@@ -18,7 +18,7 @@ def draw_examples(examples: Sequence[LargeLossExample], grid: Any, titles: Seque
     """Returns an <img> of globes, each seen from its brightest direction."""
     from sphere_transforms.drawing import draw_field
 
-    if not examples or len(grid.shape) != 2:
+    if not examples:
         return ""
     rows = -(-len(examples) // _PER_ROW)
     figure, axes = _figure(rows, min(_PER_ROW, len(examples)), height=2.05)

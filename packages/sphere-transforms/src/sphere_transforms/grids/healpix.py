@@ -156,3 +156,35 @@ class HealpixGrid:
         if self.nside % 2:
             raise ValueError(f"{self!r} has no coarser grid: its nside is odd.")
         return HealpixGrid(self.nside // 2, max(1, self.band_limit // 2))
+
+    @functools.cached_property
+    def coarser_cells(self) -> np.ndarray:
+        """The four pixels of this grid that make up each pixel of `coarser()`.
+
+        Indices in ring order, int64, shape (pixel of the coarser grid, 4).
+
+        Raises:
+          ValueError: nside is odd.
+        """
+        coarse = self.coarser()
+        face, x, y = np.indices((12, self.nside, self.nside)).reshape(3, -1)
+        fine_pixels = _ring_order(self, face, x, y)
+        coarse_pixels = _ring_order(coarse, face, x // 2, y // 2)
+        order = np.argsort(coarse_pixels, kind="stable")
+        return read_only(fine_pixels[order].reshape(-1, 4))
+
+
+def _ring_order(grid: HealpixGrid, face: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Index in ring order of the pixel (x, y) of a base pixel; x runs north-east, y north-west.
+
+    Gorski et al. (2005), section 4: the ring is determined by x + y, the place on it by x - y.
+    """
+    nside = grid.nside
+    # Of the base pixel's southern corner: its latitude, and its longitude in units of 45 degrees.
+    row, column = face // 4, 2 * (face % 4) + (face // 4 != 1)
+    ring = (row + 2) * nside - x - y - 2  # from 0
+    length = grid.ring_lengths[ring] // 4
+    # Pixels of every other ring of the belt begin at longitude 0, others half a pixel east of it.
+    aligned = grid.ring_offsets[ring] == 0
+    place = (column * length + x - y + aligned) // 2
+    return grid.ring_starts[ring] + place % (4 * length)

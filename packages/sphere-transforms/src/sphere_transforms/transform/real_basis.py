@@ -2,7 +2,8 @@ r"""The transforms in a basis of real harmonics, computed by real matrix product
 
 The compiled training step uses these transforms. Fields have the longitude as their first axis,
 with the real and the imaginary component as separate arrays. Neither the transforms nor their
-derivatives transpose these arrays.
+derivatives transpose these arrays. On a grid of unequal rings (HEALPix), where no single matrix
+holds the sum over m, `SpinTransform` computes both directions, and its coefficients are converted.
 
 **Coefficients.** The coefficients a_{ell m} of a field of any spin are split into two sets,
 
@@ -50,14 +51,14 @@ from sphere_transforms.harmonics import check_spin
 from sphere_transforms.jax_extensions import apply_linear, check_x64, contract
 from sphere_transforms.legendre import OrderwiseProduct, OrderwiseTables, orderwise_tables
 from sphere_transforms.transform.memory import available_memory
-
-# The real and the imaginary component of a field, or E and B; or only the first of the two.
-Components = tuple[jax.Array, ...]
+from sphere_transforms.transform.pixels_in_real_basis import Components, PixelTransform
 
 
 @jax.tree_util.register_pytree_with_keys_class
 class RealBasisTransform:
-    """Analysis and synthesis in the real basis, on a grid of equal rings.
+    """Analysis and synthesis in the real basis.
+
+    Fields are real arrays (long, lat, batch, channel), on HEALPix (1, pixel, batch, channel).
 
     Like `SpinTransform` it is a pytree whose leaves are the tables. The shapes of fields and
     coefficients are not checked.
@@ -73,6 +74,7 @@ class RealBasisTransform:
     spins: tuple[int, ...]
     band_limit: int
     precision: jax.lax.Precision
+    _pixels: PixelTransform | None
 
     def __init__(
         self,
@@ -86,7 +88,7 @@ class RealBasisTransform:
         """Computes the tables, or takes them from the cache.
 
         Args:
-          grid: the grid of the fields. All rings must have the same longitudes.
+          grid: the grid of the fields.
           spins: the spin weights.
           band_limit: L, at most that of the grid. Higher degrees are dropped. None means the band
             limit of the grid.
@@ -95,22 +97,22 @@ class RealBasisTransform:
           precision: the precision of the matrix products.
 
         Raises:
-          ValueError: the grid has unequal rings, the band limit is above that of the grid, |spin|
-            is not below the band limit, the dtype is not float32 or float64, or the tables do not
-            fit into memory.
+          ValueError: the band limit is above that of the grid, |spin| is not below the band limit,
+            the dtype is not float32 or float64, or the tables do not fit into memory.
         """
-        if len(grid.shape) != 2:
-            raise ValueError(
-                f"{grid!r} has no rings of equally many samples, but RealBasisTransform needs "
-                "them: take another grid, or SpinTransform."
-            )
         self.grid, self.spins = check_grid(grid), tuple(sorted(set(spins)))
         self.band_limit = checked_band_limit(grid, band_limit)
         self.precision = jax.lax.Precision(precision)
         for spin in self.spins:
             check_spin(spin, self.band_limit)
-        name = jnp.zeros((), float).dtype.name if dtype is None else np.dtype(dtype).name
+        default = jax.dtypes.canonicalize_dtype(float)
+        name = default.name if dtype is None else np.dtype(dtype).name
         _check_dtype(name, "dtype")
+        self._pixels = None
+        self._fourier, self._analysis, self._synthesis = {}, {}, {}
+        if len(grid.shape) != 2:
+            self._pixels = PixelTransform(grid, self.spins, self.band_limit, name, self.precision)
+            return
         self._check_memory(np.dtype(name).itemsize)
         fourier = _fourier_tables(grid, self.band_limit, name)
         analysis, synthesis = (
@@ -130,12 +132,15 @@ class RealBasisTransform:
 
         Args:
           spin: the spin weight of the field.
-          field: the real and the imaginary component, each (long, lat, batch, channel). For a real
-            field of spin 0, only the real component.
+          field: the real and the imaginary component, each (long, lat, batch, channel), on HEALPix
+            (1, pixel, batch, channel). For a real field of spin 0, only the real component.
 
         Returns:
           E and B, each (ell, m, 2, batch, channel). For a real field of spin 0, only E.
         """
+        if self._pixels is not None:
+            _check_dtype(field[0].dtype.name, "field")
+            return self._pixels.analyze(spin, field)
         options = (*self._tables(self._analysis[spin], field), self.precision)
         if spin == 0:
             return tuple(_analyze_scalar(values, *options) for values in field)
@@ -143,6 +148,9 @@ class RealBasisTransform:
 
     def synthesize(self, spin: int, coefficients: Components) -> Components:
         """Computes the field from its coefficients: the inverse of `analyze`."""
+        if self._pixels is not None:
+            _check_dtype(coefficients[0].dtype.name, "coefficients")
+            return self._pixels.synthesize(spin, coefficients)
         options = (*self._tables(self._synthesis[spin], coefficients), self.precision)
         if spin == 0:
             return tuple(_synthesize_scalar(values, *options) for values in coefficients)
@@ -174,7 +182,7 @@ class RealBasisTransform:
 
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
         """Returns the tables as leaves, and all other attributes as static data."""
-        names = ("_fourier", "_analysis", "_synthesis")
+        names = ("_fourier", "_analysis", "_synthesis", "_pixels")
         children = tuple((jax.tree_util.GetAttrKey(name), getattr(self, name)) for name in names)
         return children, (self.grid, self.spins, self.band_limit, self.precision)
 
@@ -183,7 +191,7 @@ class RealBasisTransform:
         """The inverse of `tree_flatten_with_keys`."""
         self = object.__new__(cls)
         self.grid, self.spins, self.band_limit, self.precision = static
-        self._fourier, self._analysis, self._synthesis = children
+        self._fourier, self._analysis, self._synthesis, self._pixels = children
         return self
 
 

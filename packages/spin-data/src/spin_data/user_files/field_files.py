@@ -2,12 +2,14 @@
 
 There are two formats, and `write_fields` writes both:
 
-- `.npz`: arrays "spin_0", "spin_1", ... (example, lat, long, channel) and "label" (example,). If
-  one file has all splits, it may also have "split" (example,), the name of each example's split.
+- `.npz`: arrays "spin_0", "spin_1", ... (example, lat, long, channel), on HEALPix (example, pixel,
+  channel), and "label" (example,). If one file has all splits, it may also have "split" (example,),
+  the name of each example's split.
 - `.array_record`: one record for each example. A record is an `.npz` archive of the same arrays
   without the example axis.
 """
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,11 +19,18 @@ import numpy as np
 import sphere_transforms
 import spin_registry
 from spin_data.atomic_files import replaced_file
-from spin_data.dataset import Dataset, RandomAccessSource, Record, spin_weight
+from spin_data.dataset import Dataset, RandomAccessSource, Record
 from spin_data.sources.array import ArraySource
 from spin_data.sources.batches import stack_records
 from spin_data.user_files.array_record import ArrayRecordSource, write_array_record
-from spin_data.user_files.field_records import BAD_NPZ, check_batch, check_record, form_of
+from spin_data.user_files.field_records import (
+    BAD_NPZ,
+    channels_of,
+    check_batch,
+    check_record,
+    form_of,
+    sides_of,
+)
 from spin_data.user_files.file_version import version_of_files
 from spin_data.user_files.split_by_hash import SPLITS, check_shares, split_named, split_of
 from spin_registry import ClassSpec, FieldSpec
@@ -34,6 +43,7 @@ _GRIDS = {
     "fejer": "FejerGrid",
     "driscoll_healy": "DriscollHealyGrid",
     "gauss_legendre": "GaussLegendreGrid",
+    "healpix": "HealpixGrid",
     "mcewen_wiaux": "McEwenWiauxGrid",
 }
 _ENDINGS = (".npz", ".array_record")
@@ -57,8 +67,9 @@ def load_fields(
       path: an `.npz` or `.array_record` file, or a folder with one file for each split:
         train.npz, val.npz, test.npz.
       grid: the kind of grid that the arrays are sampled on: "equiangular", "fejer",
-        "driscoll_healy", "gauss_legendre", "mcewen_wiaux", or the name of a registered grid
-        that is determined by one size. The size follows from the shapes of the arrays.
+        "driscoll_healy", "gauss_legendre", "healpix" (in ring order), "mcewen_wiaux", or the name
+        of a registered grid that is determined by one size. The size follows from the shapes of
+        the arrays.
       num_classes: the number of classes; None for the largest label plus one, which must not
         leave nine out of ten of more than a thousand classes without examples.
       validation: the share of examples for validation, if the files do not define splits.
@@ -87,7 +98,7 @@ def load_fields(
     if not sources:
         raise ValueError(f"{where}: no records; write at least one")
     record = next(iter(sources.values()))[0]
-    spec = FieldSpec(_grid_of(where, grid, record["input"]), _channels_of(record["input"]))
+    spec = FieldSpec(_grid_of(where, grid, record["input"]), channels_of(record["input"]))
     if num_classes is None:
         num_classes = _number_of_classes(where, sources.values())
     records = sum(map(len, sources.values()))
@@ -104,7 +115,8 @@ def write_fields(path: str | os.PathLike[str], records: Iterable[Record]) -> int
     Args:
       path: a file name that ends in `.npz` (needs all records in memory) or `.array_record`
         (writes one record after another).
-      records: `{"input": {"spin_0": (lat, long, channel)}, "label": int}`, at least one.
+      records: `{"input": {"spin_0": (lat, long, channel)}, "label": int}`, at least one. On
+        HEALPix a field is (pixel, channel).
 
     Returns:
       The number of records written.
@@ -233,9 +245,10 @@ def _grid_of(where: Path, name: str, fields: Mapping[str, np.ndarray]) -> sphere
         raise ValueError(
             f"grid is {name!r}, expected one of {', '.join(_GRIDS)} or a registered grid: {error}"
         ) from error
-    shape = next(iter(fields.values())).shape[:2]
+    shape = sides_of(next(iter(fields.values())))
     reason = ""
-    for size in (shape[0], shape[0] - 1, shape[0] // 2):
+    # The size is a number of rings, or nside.
+    for size in (shape[0], shape[0] - 1, shape[0] // 2, math.isqrt(shape[0] // 12)):
         try:
             grid = entry.create(size)
         except ValueError:
@@ -245,13 +258,9 @@ def _grid_of(where: Path, name: str, fields: Mapping[str, np.ndarray]) -> sphere
             continue
         if tuple(grid.shape) == shape:
             return grid
-    raise ValueError(
-        f"{where}: no {name} grid has {shape[0]} latitudes and {shape[1]} longitudes{reason}"
-    )
-
-
-def _channels_of(fields: Mapping[str, np.ndarray]) -> dict[int, int]:
-    return {spin_weight(name): array.shape[2] for name, array in fields.items()}
+    axes = ("latitudes", "longitudes") if len(shape) == 2 else ("pixels",)
+    sides = " and ".join(f"{number} {axis}" for number, axis in zip(shape, axes, strict=True))
+    raise ValueError(f"{where}: no {name} grid has {sides}{reason}")
 
 
 def _number_of_classes(where: Path, sources: Iterable[RandomAccessSource]) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from spin_data.dataset import Record, spin_weight
 from spin_data.field_values import as_field_dtype, problem_of_dtype, problem_of_values
 
-__all__ = ["BAD_NPZ", "check_batch", "check_record", "form_of"]
+__all__ = ["BAD_NPZ", "channels_of", "check_batch", "check_record", "form_of", "sides_of"]
 
 BAD_NPZ = Exception
 """The errors of reading an `.npz` that is damaged or has other contents.
@@ -25,7 +25,8 @@ def check_record(
     """Makes one record from its named arrays.
 
     Args:
-      arrays: fields such as "spin_0", each (lat, long, channel), and "label", an integer.
+      arrays: fields such as "spin_0", each (lat, long, channel) or, on a grid of pixels, (pixel,
+        channel), and "label", an integer.
       num_classes: if given, the label must be below this number.
       finite: whether values must be finite.
 
@@ -35,7 +36,7 @@ def check_record(
     Raises:
       ValueError: an array is missing, or has the wrong name, shape, dtype or values.
     """
-    fields = _fields(arrays, "lat, long, channel")
+    fields = _fields(arrays, leading=0)
     for name, array in fields.items():
         if finite and (problem := problem_of_values(array)):
             raise ValueError(f"{name} has {problem}")
@@ -57,7 +58,7 @@ def check_batch(arrays: Mapping[str, np.ndarray], num_classes: int | None = None
       ValueError: an array is missing, or has the wrong name, shape, dtype or values. The message
         has the number of the bad record.
     """
-    fields = _fields(arrays, "example, lat, long, channel")
+    fields = _fields(arrays, leading=1)
     labels = _labels(arrays["label"], num_classes, axes=1)
     for name, array in fields.items():
         if len(array) != len(labels):
@@ -73,7 +74,17 @@ def form_of(record: Record) -> dict[str, tuple[tuple[int, ...], str]]:
     return {name: (array.shape, str(array.dtype)) for name, array in record["input"].items()}
 
 
-def _fields(arrays: Mapping[str, np.ndarray], axes: str) -> dict[str, np.ndarray]:
+def sides_of(array: np.ndarray) -> tuple[int, ...]:
+    """Returns the axes of the sphere of a field without an axis of examples."""
+    return array.shape[: array.ndim - 1 - (array.dtype == np.int8)]
+
+
+def channels_of(fields: Mapping[str, np.ndarray]) -> dict[int, int]:
+    """Returns the number of channels by spin weight of fields without an axis of examples."""
+    return {spin_weight(name): array.shape[len(sides_of(array))] for name, array in fields.items()}
+
+
+def _fields(arrays: Mapping[str, np.ndarray], leading: int) -> dict[str, np.ndarray]:
     fields = {name: as_field_dtype(array) for name, array in arrays.items() if name != "label"}
     if "label" not in arrays or not fields:
         raise ValueError(f"arrays {sorted(arrays)}, expected 'label' and 'spin_0' or other spins")
@@ -81,8 +92,12 @@ def _fields(arrays: Mapping[str, np.ndarray], axes: str) -> dict[str, np.ndarray
         spin_weight(name)
         if problem := problem_of_dtype(array):
             raise ValueError(f"{name} has {problem}")
-        if array.ndim != len(axes.split(", ")) + (array.dtype == np.int8):
+        if array.ndim - (array.dtype == np.int8) - leading not in (2, 3):
+            axes = "example, " * leading + "lat, long, channel"
             raise ValueError(f"{name} has shape {array.shape}, expected {axes}")
+    if len({sides_of(array) for array in fields.values()}) > 1:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in fields.items())
+        raise ValueError(f"fields on different grids: {shapes}")
     return fields
 
 
