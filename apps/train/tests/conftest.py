@@ -159,7 +159,7 @@ def start() -> Iterator[Started]:
     def start(*words: str, devices: int = 1, **environment: str) -> subprocess.Popen[str]:
         code = (
             "import sys; from absl import logging; logging.set_verbosity(logging.INFO); "
-            "from spin_train.cli.train import main; sys.exit(main(sys.argv[1:]))"
+            "from spin_train.cli.train import main; sys.exit(main())"
         )
         flags = f"--xla_force_host_platform_device_count={devices}"
         process = subprocess.Popen(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import ml_collections
 
+from spin_registry.command_signals import CommandSignals
 from spin_train.cli.arguments import user_path
 from spin_train.configuration import load_config
 from spin_train.errors import UserError
@@ -36,6 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
       The exit code: 0 on success, 1 if the spin CNN's R/R accuracy is below 0.95, 2 after a user
       error, and 128 plus the signal's number after a signal.
     """
+    with CommandSignals("demo", is_process=argv is None):
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     modes = ["R/R"] if arguments.skip_canonical else ["R/R", "NR/R"]
     rows = []

@@ -9,6 +9,7 @@ from typing import Any
 
 import spin_registry
 from spin_data.option_values import parse_option
+from spin_registry.command_signals import CommandSignals
 
 _USERS_FAULT = (
     spin_registry.RegistryError,
@@ -28,6 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
       The exit status: 0, or 2 after a user error, which is printed as one line on stderr.
     """
+    with CommandSignals("spin-data", is_process=arguments is None):
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     parsed, others = parser.parse_known_args(arguments)
     # argparse accepts the loader's options in one place only, not both before and after a flag.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from spin_registry.catalogue import Catalogue, Plugin, Registration, Registry
+from spin_registry.command_signals import CommandSignals
 from spin_registry.discovery import discover_installed
 
 Row = dict[str, Any]
@@ -25,6 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
       The exit status: 0, also if plugins are broken or names are registered more than once.
     """
+    with CommandSignals("spin-list", is_process=arguments is None):
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="spin-list",
         description="List the registered models, datasets and grids, the names that are "

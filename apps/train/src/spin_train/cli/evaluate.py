@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
+from spin_registry.command_signals import CommandSignals
 from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
 
 _LONGEST_NAME = 100
@@ -13,6 +14,11 @@ _LONGEST_NAME = 100
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
+    with CommandSignals("spin-evaluate", is_process=argv is None):
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     parser = Parser(prog="spin-evaluate", description=__doc__)
     parser.add_argument("--workdir", type=user_path, required=True, help="the run's directory")
     parser.add_argument("--dataset", help="dataset to evaluate on (default: the run's own)")

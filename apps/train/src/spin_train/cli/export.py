@@ -4,11 +4,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from spin_registry.command_signals import CommandSignals
 from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
+    with CommandSignals("spin-export", is_process=argv is None):
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     parser = Parser(prog="spin-export", description=__doc__)
     parser.add_argument("--workdir", type=user_path, required=True, help="the run's directory")
     parser.add_argument(

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 
+from spin_registry.command_signals import CommandSignals
 from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
 
 _SHOWN = 3
@@ -13,6 +14,11 @@ _SHOWN = 3
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
+    with CommandSignals("spin-predict", is_process=argv is None):
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     parser = Parser(prog="spin-predict", description=__doc__)
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("--weights", type=user_path, help="a file written by spin-export")

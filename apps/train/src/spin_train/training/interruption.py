@@ -37,14 +37,21 @@ class Interruption:
 
     A second SIGINT goes to the previous handler, which usually stops the process at once. Outside
     the main thread, Python allows no handlers, and no signal is recorded.
+
+    Python runs no handler while a program is compiled. A command therefore watches signals in
+    another thread, which asks `farewell` whether it may end the process.
     """
 
     def __init__(self) -> None:
         self._noticed: signal.Signals | None = None
         self._done_step: int | None = None
         self._before: dict[signal.Signals, Any] = {}
+        self._saved_step: int | None = None
+        self._has_unsaved_steps = False
+        self._agrees = False  # with other processes
 
     def __enter__(self) -> Self:
+        self._agrees = jax.process_count() > 1
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 # This replaces the SIGTERM handler of JAX's distributed runtime. The processes
@@ -62,13 +69,35 @@ class Interruption:
         Raises:
           Interrupted: at once if a signal has arrived before; otherwise when one arrives.
         """
+        self.saved(step)
         self._done_step = step
         if self._noticed is not None:
             raise Interrupted(step, self._noticed)
 
+    def step_made(self) -> None:
+        """Notes that there is a step which no checkpoint holds."""
+        self._has_unsaved_steps = True
+
+    def saved(self, step: int) -> None:
+        """Notes that everything up to this step is on disk."""
+        self._saved_step, self._has_unsaved_steps = step, False
+
+    def farewell(self, number: signal.Signals) -> str | None:
+        """Returns a message if the process may end now, or None if it would lose steps.
+
+        With several processes, the others would wait for this one, so they stop together.
+        """
+        if self._has_unsaved_steps or (self._agrees and self._done_step is None):
+            return None
+        if self._saved_step:
+            return str(Interrupted(self._saved_step, number))
+        return (
+            f"stopped by {number.name} before the first step: run the same command to begin again"
+        )
+
     def asked_at(self, step: int) -> signal.Signals | None:
         """Returns the signal to stop after this step, or None; the same in all processes."""
-        if jax.process_count() == 1:
+        if not self._agrees:
             return self._noticed
         if step % _STEPS_BETWEEN_AGREEMENTS:
             return None

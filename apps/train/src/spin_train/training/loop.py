@@ -155,6 +155,7 @@ class TrainingLoop:
             profiler.before(step)
             batch = shard_batch(next(batches), setup.mesh)
             state, scores = train_step(state, self._constants, batch, pipeline)
+            self._services.interruption.step_made()
             # At most one step runs while the next is prepared: on virtual CPU devices, a queue of
             # hundreds of steps deadlocks.
             if running is not None:
@@ -200,6 +201,7 @@ class TrainingLoop:
     def _finish(self, state: TrainState) -> None:
         self._save(state)
         self._services.checkpoints.wait()  # from here on, a signal may end the process at any time
+        self._services.interruption.saved(int(state.step))
         last_step, speed = self._setup.num_train_steps, self._timer.overall()
         if speed is not None:
             self._services.writer.write(last_step, {"steps_per_sec": speed})

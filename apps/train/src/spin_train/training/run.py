@@ -61,6 +61,13 @@ def train(
         another run, or the loss is no longer finite.
       Interrupted: a `KeyboardInterrupt`, after a signal.
     """
+    return train_until_interrupted(config, workdir, Interruption())
+
+
+def train_until_interrupted(
+    config: ml_collections.ConfigDict | dict[str, Any], workdir: str | Path, signals: Interruption
+) -> dict[str, Any]:
+    """Does what `train` does; the caller may ask `signals` whether steps would be lost."""
     config = with_absolute_paths(complete_config(config))
     workdir = Path(workdir).expanduser()
     batch_size = global_batch_size(workdir, config, jax.device_count())
@@ -90,8 +97,9 @@ def train(
             best,
             stack.enter_context(MetricWriter(workdir, first_step, remarks.append)),
             stack.enter_context(Progress(first_step, setup.num_train_steps)),
-            stack.enter_context(Interruption()),
+            stack.enter_context(signals),
         )
+        signals.saved(first_step)
         _announce(setup, services, first_step, (*remarks, *setup.remarks))
         loop = TrainingLoop(setup, services, metadata)
         state = loop.run(state, first_step)
