@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn_fields import random_coefficients
 
 import sphere_transforms as st
 from sphere_transforms.calculus import (
@@ -25,7 +26,7 @@ def x64():
 
 def random(spins=(0, 1), seed=0, **options):
     channels = dict.fromkeys(spins, 2)
-    return st.random_coefficients(jax.random.key(seed), channels, BAND_LIMIT, batch=2, **options)
+    return random_coefficients(seed, channels, BAND_LIMIT, batch=2, **options)
 
 
 def profile(theta):

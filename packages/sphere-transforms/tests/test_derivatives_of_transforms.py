@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn_fields import normal
 from jax.test_util import check_grads
 
 import sphere_transforms as st
@@ -34,8 +35,8 @@ def test_two_orders_in_both_modes_of_real_and_complex_fields(grid, method):
         assert jnp.isrealobj(field[0])
         return field[0], field[1]
 
-    scalar = jax.random.normal(jax.random.key(0), (1, *grid.shape, 1))
-    vector = jax.random.normal(jax.random.key(1), (1, *grid.shape, 1), jnp.complex128)
+    scalar = normal(0, (1, *grid.shape, 1))
+    vector = normal(1, (1, *grid.shape, 1), jnp.complex128)
     # At most cubic, what is differentiated is nearly that in central differences.
     check_grads(
         product_of_coefficients,

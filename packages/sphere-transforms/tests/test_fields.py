@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn_fields import random_coefficients
 
 import sphere_transforms as st
 
@@ -27,7 +28,7 @@ def test_stack_and_unstack_refuse_what_does_not_fit():
 def test_gradient_is_the_derivative_of_the_synthesised_field():
     with jax.enable_x64(True):
         grid = st.EquiangularGrid(16)
-        scalar = st.random_coefficients(jax.random.key(0), {0: 1}, 8, real_scalars=True)[0]
+        scalar = random_coefficients(0, {0: 1}, 8, real_scalars=True)[0]
         vectors = st.SpinTransform(grid, (-1, 1)).inverse(st.gradient(scalar))
         along_theta = ((vectors[1] + vectors[-1]) / 2)[0, :, :, 0]
         along_phi = ((vectors[1] - vectors[-1]) / 2j)[0, :, :, 0]
@@ -45,13 +46,13 @@ def test_gradient_is_the_derivative_of_the_synthesised_field():
 
 
 def test_lowering_undoes_raising_up_to_the_laplacian():
-    coefficients = st.random_coefficients(jax.random.key(0), {0: 1}, 8)
+    coefficients = random_coefficients(0, {0: 1}, 8)
     laplacian = st.lower_spin(st.raise_spin(coefficients))[0]
     ell = jnp.arange(8.0)[None, :, None, None]
     np.testing.assert_allclose(laplacian, -ell * (ell + 1) * coefficients[0], rtol=1e-5, atol=1e-5)
 
 
 def test_random_real_scalars_synthesise_to_real_fields():
-    coefficients = st.random_coefficients(jax.random.key(0), {0: 2}, 8, real_scalars=True)
+    coefficients = random_coefficients(0, {0: 2}, 8, real_scalars=True)
     field = st.SpinTransform(st.EquiangularGrid(16), (0,)).inverse(coefficients)[0]
     assert jnp.abs(field.imag).max() < 1e-5 < jnp.abs(field.real).max()

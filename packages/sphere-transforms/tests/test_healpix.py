@@ -5,6 +5,7 @@ That single transforms are ducc0's shows test_against_ducc0.py.
 
 import functools
 
+import drawn_fields
 import healpy
 import jax
 import jax.numpy as jnp
@@ -111,7 +112,7 @@ def test_iterations_that_are_no_count_are_refused(iterations):
 def test_real_fields_have_the_coefficients_that_they_have_as_complex_ones(method, x64):
     grid = grids.HealpixGrid(2, 5)
     transform = st.SpinTransform(grid, (0,), method=method)
-    field = jax.random.normal(jax.random.key(0), (2, *grid.shape, 3))
+    field = drawn_fields.normal(0, (2, *grid.shape, 3))
     half, full = (forward(transform, {0: values}, 1)[0] for values in (field, field + 0j))
     assert relative(half, full) < 3e-15
     # Not only of a real field: of any, the real part.

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import drawn_fields
 import ducc0
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,7 @@ GRIDS = {
 
 
 def random_coefficients(spins, band_limit):
-    return st.random_coefficients(jax.random.key(0), dict.fromkeys(spins, 1), band_limit)
+    return drawn_fields.random_coefficients(0, dict.fromkeys(spins, 1), band_limit)
 
 
 @jax.jit

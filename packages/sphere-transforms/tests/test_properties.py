@@ -2,6 +2,7 @@
 
 import functools
 
+import drawn_fields
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -69,7 +70,7 @@ def forward(grid, method, field):
 
 def random_coefficients(grid, seed, spins=SPINS, **options):
     channels = dict.fromkeys(spins, 1)
-    return st.random_coefficients(jax.random.key(seed), channels, grid.band_limit, **options)
+    return drawn_fields.random_coefficients(seed, channels, grid.band_limit, **options)
 
 
 def combine(one, factor, other):

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn_fields import normal, random_coefficients
 
 import sphere_transforms as st
 from sphere_transforms import grids
@@ -42,9 +43,7 @@ def in_real_basis(coefficients):
 def test_both_directions(grid, spin):
     public = st.SpinTransform(grid, (spin,))
     transform = RealBasisTransform(grid, (spin,))
-    coefficients = st.random_coefficients(
-        jax.random.key(0), {spin: 3}, grid.band_limit, batch=2, dtype=jnp.complex64
-    )
+    coefficients = random_coefficients(0, {spin: 3}, grid.band_limit, batch=2, dtype=jnp.complex64)
     expected = in_real_basis(coefficients[spin])
     field = parts_of(public.inverse(coefficients)[spin])
     for found, values in zip(transform.analyze(spin, field), expected, strict=True):
@@ -59,7 +58,7 @@ def test_on_healpix(spin):
     """Its coefficients are those of the public transform, whose quadrature is approximate."""
     grid = grids.HealpixGrid(4, 7)
     public, transform = st.SpinTransform(grid, (spin,)), RealBasisTransform(grid, (spin,))
-    coefficients = st.random_coefficients(jax.random.key(0), {spin: 3}, 7, batch=2)
+    coefficients = random_coefficients(0, {spin: 3}, 7, batch=2)
     field = public.inverse(coefficients)[spin]
     parts = parts_of(field[:, :, None])
     expected = in_real_basis(public.forward({spin: field})[spin])
@@ -81,7 +80,7 @@ def test_on_healpix(spin):
 def test_a_band_limit_below_the_grids_drops_degrees(spin):
     grid, band_limit = grids.EquiangularGrid(16), 5
     whole, cut = RealBasisTransform(grid, (spin,)), RealBasisTransform(grid, (spin,), band_limit)
-    field = tuple(jax.random.normal(jax.random.key(0), (2, 16, 16, 2, 3)))
+    field = tuple(normal(0, (2, 16, 16, 2, 3)))
     field = field[:1] if spin == 0 else field
     found = cut.analyze(spin, field)
     for part, more in zip(found, whole.analyze(spin, field), strict=True):
@@ -95,7 +94,7 @@ def test_a_band_limit_below_the_grids_drops_degrees(spin):
 
 def test_squares_add_up_to_the_power():
     grid = grids.EquiangularGrid(12)
-    coefficients = st.random_coefficients(jax.random.key(0), {1: 3}, 6, batch=2)
+    coefficients = random_coefficients(0, {1: 3}, 6, batch=2)
     field = st.SpinTransform(grid, (1,)).inverse(coefficients)[1]
     parts = RealBasisTransform(grid, (1,)).analyze(1, parts_of(field))
     power = np.sum(np.abs(coefficients[1]) ** 2)
@@ -105,7 +104,7 @@ def test_squares_add_up_to_the_power():
 def test_a_real_field_has_no_magnetic_part():
     grid = grids.EquiangularGrid(12)
     transform = RealBasisTransform(grid, (0,))
-    field = jax.random.normal(jax.random.key(0), (12, 12, 2, 3))
+    field = normal(0, (12, 12, 2, 3))
     (alone,) = transform.analyze(0, (field,))
     electric, magnetic = transform.analyze(0, (field, jnp.zeros_like(field)))
     np.testing.assert_array_equal(alone, electric)
@@ -116,9 +115,8 @@ def test_a_real_field_has_no_magnetic_part():
 def test_the_derivative_is_the_transpose(spin):
     with jax.enable_x64(True):
         transform = RealBasisTransform(grids.EquiangularGrid(12), (spin,), dtype=jnp.float64)
-        keys = jax.random.split(jax.random.key(0), 4)
-        field = tuple(jax.random.normal(key, (12, 12, 2, 3)) for key in keys[:2])
-        rows = tuple(jax.random.normal(key, (6, 6, 2, 2, 3)) for key in keys[2:])
+        field = tuple(normal(seed, (12, 12, 2, 3)) for seed in (0, 1))
+        rows = tuple(normal(seed, (6, 6, 2, 2, 3)) for seed in (2, 3))
         for function, argument, cotangent in (
             (lambda x: transform.analyze(spin, x), field, rows),
             (lambda x: transform.synthesize(spin, x), rows, field),

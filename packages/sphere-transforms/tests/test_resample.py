@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn_fields import random_coefficients
 
 import sphere_transforms as st
 from sphere_transforms.fields import change_band_limit
@@ -19,9 +20,7 @@ def x64():
 
 def random(band_limit, spins=(0, 1)):
     channels = dict.fromkeys(spins, 2)
-    return st.random_coefficients(
-        jax.random.key(0), channels, band_limit, batch=2, real_scalars=True
-    )
+    return random_coefficients(0, channels, band_limit, batch=2, real_scalars=True)
 
 
 def synthesise(coefficients, grid):

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn_fields import normal, random_coefficients
 from jax.test_util import check_grads
 
 import sphere_transforms as st
@@ -21,7 +22,7 @@ def directions(theta, phi):
 @pytest.mark.parametrize("spin", [-1, 0, 2])
 def test_agrees_with_the_definition(spin):
     with jax.enable_x64(True):
-        coefficients = st.random_coefficients(jax.random.key(0), {spin: 1}, 8)
+        coefficients = random_coefficients(0, {spin: 1}, 8)
         found = st.rotate_coefficients(coefficients, ANGLES)[spin][0, :, :, 0]
         expected = definitions.rotate(np.asarray(coefficients[spin][0, :, :, 0]), ANGLES)
         np.testing.assert_allclose(found, expected, atol=1e-13)
@@ -29,7 +30,7 @@ def test_agrees_with_the_definition(spin):
 
 def test_a_scalar_field_is_carried_along():
     # f'(x) = f(R^-1 x), evaluated point by point.
-    coefficients = np.asarray(st.random_coefficients(jax.random.key(0), {0: 1}, 6)[0])
+    coefficients = np.asarray(random_coefficients(0, {0: 1}, 6)[0])
     rotated = np.asarray(st.rotate_coefficients({0: jnp.asarray(coefficients)}, ANGLES)[0])
     points = np.random.default_rng(0).uniform([0, 0], [np.pi, 2 * np.pi], (10, 2))
     back = directions(*points.T) @ st.rotation_matrix(ANGLES)
@@ -47,7 +48,7 @@ def test_a_scalar_field_is_carried_along():
 
 def test_a_tangent_vector_turns_with_the_surface():
     # The gradient of the turned scalar is the turned gradient: so spin 1 turns as a vector does.
-    scalar = st.random_coefficients(jax.random.key(0), {0: 1}, 6)[0]
+    scalar = random_coefficients(0, {0: 1}, 6)[0]
     turn_first = st.gradient(st.rotate_coefficients({0: scalar}, ANGLES)[0])
     turn_after = st.rotate_coefficients(st.gradient(scalar), ANGLES)
     for spin in (1, -1):
@@ -55,7 +56,7 @@ def test_a_tangent_vector_turns_with_the_surface():
 
 
 def test_one_rotation_for_each_example_and_traced_angles():
-    coefficients = st.random_coefficients(jax.random.key(0), {1: 2}, 6, batch=3)
+    coefficients = random_coefficients(0, {1: 2}, 6, batch=3)
     angles = st.random_euler_angles(jax.random.key(1), (3,))
     together = jax.jit(st.rotate_coefficients)(coefficients, angles)[1]
     for example in range(3):
@@ -66,7 +67,7 @@ def test_one_rotation_for_each_example_and_traced_angles():
 
 
 def test_rotating_back_is_the_identity_in_float32():
-    coefficients = st.random_coefficients(jax.random.key(0), {0: 1, 1: 1}, 32)
+    coefficients = random_coefficients(0, {0: 1, 1: 1}, 32)
     alpha, beta, gamma = ANGLES
     there = st.rotate_coefficients(coefficients, ANGLES)
     back = st.rotate_coefficients(there, (-gamma, -beta, -alpha))
@@ -99,14 +100,14 @@ def test_an_array_that_is_no_coefficients_is_refused():
 
 
 def test_angles_that_do_not_fit_the_batch_are_refused():
-    coefficients = st.random_coefficients(jax.random.key(0), {0: 1}, 4, batch=3)
+    coefficients = random_coefficients(0, {0: 1}, 4, batch=3)
     with pytest.raises(ValueError, match=r"shape \(2,\).*batch of 3"):
         st.rotate_coefficients(coefficients, (np.zeros(2), 0.0, 0.0))
 
 
 @pytest.mark.parametrize("angles", [(0.1, 0.2), (0.1, 0.2, 0.3, 0.4), 0.1, None, np.float64(1)])
 def test_angles_that_are_not_three_are_refused(angles):
-    coefficients = st.random_coefficients(jax.random.key(0), {0: 1}, 4, batch=3)
+    coefficients = random_coefficients(0, {0: 1}, 4, batch=3)
     with pytest.raises(ValueError, match=r"rotate_coefficients: angles is .*give three"):
         st.rotate_coefficients(coefficients, angles)
     with pytest.raises(ValueError, match=r"rotation_matrix: angles is .*give three"):
@@ -114,7 +115,7 @@ def test_angles_that_are_not_three_are_refused(angles):
 
 
 def test_angles_may_be_one_array():
-    coefficients = st.random_coefficients(jax.random.key(0), {0: 1}, 4, batch=3)
+    coefficients = random_coefficients(0, {0: 1}, 4, batch=3)
     alone = st.rotate_coefficients(coefficients, (0.1, 0.2, 0.3))
     for angles in (np.array([0.1, 0.2, 0.3]), np.tile([[0.1], [0.2], [0.3]], 3)):
         np.testing.assert_array_equal(st.rotate_coefficients(coefficients, angles)[0], alone[0])
@@ -143,7 +144,7 @@ def test_rotations_compose(first, second):
     product = st.rotation_matrix(second) @ st.rotation_matrix(first)
     hypothesis.assume(abs(product[2, 2]) < 0.999)
     with jax.enable_x64(True):
-        coefficients = st.random_coefficients(jax.random.key(0), {0: 1, 2: 1}, 8)
+        coefficients = random_coefficients(0, {0: 1, 2: 1}, 8)
         twice = st.rotate_coefficients(st.rotate_coefficients(coefficients, first), second)
         once = st.rotate_coefficients(coefficients, euler_angles(product))
         for spin in (0, 2):
@@ -155,7 +156,7 @@ def test_rotations_compose(first, second):
 def test_a_rotation_is_unitary_and_is_undone(angles):
     alpha, beta, gamma = angles
     with jax.enable_x64(True):
-        before = st.random_coefficients(jax.random.key(0), {1: 2}, 9)
+        before = random_coefficients(0, {1: 2}, 9)
         after = st.rotate_coefficients(before, angles)
         np.testing.assert_allclose(  # degree by degree
             jnp.linalg.norm(after[1], axis=2), jnp.linalg.norm(before[1], axis=2), rtol=1e-13
@@ -165,7 +166,7 @@ def test_a_rotation_is_unitary_and_is_undone(angles):
 
 
 def test_every_spin_turns_alike():
-    values = st.random_coefficients(jax.random.key(0), {2: 1}, 8)[2]
+    values = random_coefficients(0, {2: 1}, 8)[2]
     turned = st.rotate_coefficients(dict.fromkeys((-2, 0, 1), values), ANGLES)
     for spin in (-2, 1):
         np.testing.assert_array_equal(turned[spin], turned[0])
@@ -173,9 +174,7 @@ def test_every_spin_turns_alike():
 
 def agrees_with_ducc(band_limit, tolerance):
     with jax.enable_x64(True):
-        coefficients = st.random_coefficients(
-            jax.random.key(0), {0: 1}, band_limit, real_scalars=True
-        )
+        coefficients = random_coefficients(0, {0: 1}, band_limit, real_scalars=True)
         found = st.rotate_coefficients(coefficients, ANGLES)[0]
 
     def packed(values):
@@ -199,7 +198,7 @@ def test_agrees_with_ducc_at_band_limit_1024():
 @pytest.mark.parametrize("traced", [False, True])
 def test_float32_at_band_limit_256(traced):
     # With x64 off. The product of an angle and m must not be rounded to float32.
-    single = st.random_coefficients(jax.random.key(0), {0: 1}, 256)
+    single = random_coefficients(0, {0: 1}, 256)
     angles = tuple(map(jnp.float32, ANGLES)) if traced else ANGLES
     found = np.asarray(st.rotate_coefficients(single, angles)[0])
     assert found.dtype == np.complex64
@@ -232,7 +231,7 @@ def test_table_and_recursion_are_one_operator(band_limit, dtype):
 def test_the_scaling_for_very_high_band_limits_changes_nothing():
     with jax.enable_x64(True):
         multiply = jax.jit(quarter_turn._multiply_by_recursion, static_argnums=1)
-        folded = quarter_turn._fold(jax.random.normal(jax.random.key(0), (9, 17, 1)))
+        folded = quarter_turn._fold(normal(0, (9, 17, 1)))
         plain, scaled = (multiply(folded, band_limit) for band_limit in (9, 2500))
         np.testing.assert_allclose(scaled, plain, rtol=1e-12, atol=1e-14)
 
@@ -240,7 +239,7 @@ def test_the_scaling_for_very_high_band_limits_changes_nothing():
 @pytest.mark.parametrize(("band_limit", "order"), [(4, 2), (66, 1)])  # by table, by recursion
 def test_derivatives_by_coefficients_and_angles(band_limit, order):
     with jax.enable_x64(True):
-        coefficients = st.random_coefficients(jax.random.key(0), {0: 1}, band_limit, batch=2)[0]
+        coefficients = random_coefficients(0, {0: 1}, band_limit, batch=2)[0]
         angles = st.random_euler_angles(jax.random.key(1), (2,))
         angles = (angles[0], angles[1], jnp.array(0.3))  # one of them common to the batch
 
@@ -251,8 +250,8 @@ def test_derivatives_by_coefficients_and_angles(band_limit, order):
 
 
 def test_derivatives_in_float32_without_x64():
-    coefficients = st.random_coefficients(jax.random.key(0), {0: 1}, 70)[0]
-    direction = st.random_coefficients(jax.random.key(1), {0: 1}, 70)[0]
+    coefficients = random_coefficients(0, {0: 1}, 70)[0]
+    direction = random_coefficients(1, {0: 1}, 70)[0]
 
     def overlap(coefficients, *angles):
         turned = st.rotate_coefficients({0: coefficients}, angles)[0]
@@ -272,7 +271,7 @@ def test_derivatives_in_float32_without_x64():
 
 
 def test_vmap_over_maps_and_rotations():
-    coefficients = st.random_coefficients(jax.random.key(0), {0: 1}, 66, batch=3)[0]
+    coefficients = random_coefficients(0, {0: 1}, 66, batch=3)[0]
     angles = st.random_euler_angles(jax.random.key(1), (3,))
 
     def turn(coefficients, angles):
@@ -287,7 +286,7 @@ def test_vmap_over_maps_and_rotations():
 
 @pytest.mark.usefixtures("fully_optimized")
 def test_memory_of_the_gradient_grows_as_the_coefficients():
-    coefficients = st.random_coefficients(jax.random.key(0), {0: 1}, 256)[0]
+    coefficients = random_coefficients(0, {0: 1}, 256)[0]
 
     def loss(coefficients, angles):
         return (jnp.abs(st.rotate_coefficients({0: coefficients}, angles)[0]) ** 4).sum()
@@ -317,7 +316,7 @@ def test_a_band_limit_beyond_the_recursion_is_refused():
 def test_a_rotated_field_is_the_field_at_turned_points():
     grid = st.EquiangularGrid(16)
     transform = st.SpinTransform(grid, spins=(0, 1))
-    coefficients = st.random_coefficients(jax.random.key(0), {0: 1, 1: 1}, 8, real_scalars=True)
+    coefficients = random_coefficients(0, {0: 1, 1: 1}, 8, real_scalars=True)
     field = transform.inverse(coefficients)
     field[0] = field[0].real
     turned = rotate_field(transform, field, ANGLES)

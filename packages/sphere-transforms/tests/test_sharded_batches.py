@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn_fields import normal
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import sphere_transforms as st
@@ -26,11 +27,7 @@ def mesh_of(axis_type):
 def random_field(grid):
     """A real field of spin 0 and a complex one of spin 1."""
     shape = (BATCH, *grid.shape, 2)
-    keys = jax.random.split(jax.random.key(0))
-    return {
-        0: jax.random.normal(keys[0], shape),
-        1: jax.random.normal(keys[1], shape, jnp.complex64),
-    }
+    return {0: normal(0, shape), 1: normal(1, shape, jnp.complex64)}
 
 
 @jax.jit

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn_fields import random_coefficients
 
 import sphere_transforms as st
 from sphere_transforms.calculus import (
@@ -23,7 +24,7 @@ def x64():
 
 def random(seed=0, spins=(0, 2), **options):
     channels = dict.fromkeys(spins, 3)
-    return st.random_coefficients(jax.random.key(seed), channels, 8, batch=2, **options)
+    return random_coefficients(seed, channels, 8, batch=2, **options)
 
 
 def test_power_spectrum_by_a_loop(x64):

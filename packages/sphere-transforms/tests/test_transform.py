@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn_fields import normal, random_coefficients
 
 import sphere_transforms as st
 from sphere_transforms import grids
@@ -21,8 +22,8 @@ def x64():
 
 
 def coefficients_of(spins, band_limit, seed=0, batch=2, channels=3, **options):
-    return st.random_coefficients(
-        jax.random.key(seed), dict.fromkeys(spins, channels), band_limit, batch=batch, **options
+    return random_coefficients(
+        seed, dict.fromkeys(spins, channels), band_limit, batch=batch, **options
     )
 
 
@@ -62,7 +63,7 @@ def test_float32_input_stays_float32_under_x64(x64):
 
 def test_real_scalars_take_the_half_path_with_the_same_result():
     transform = st.SpinTransform(GRID, (0,))
-    field = jax.random.normal(jax.random.key(0), (2, 12, 12, 3))
+    field = normal(0, (2, 12, 12, 3))
     half, full = (transform.forward({0: values})[0] for values in (field, field + 0j))
     np.testing.assert_allclose(half, full, atol=2e-6)
     products, samples = zip(
@@ -84,11 +85,10 @@ def sizes(transform, field):
 @pytest.mark.parametrize("method", ["tables", "recursion"])
 def test_vmap_agrees_with_a_loop(method):
     transform = st.SpinTransform(GRID, (0, 1), method=method)
-    keys = jax.random.split(jax.random.key(0))
     # The mapped axis is the second of the one and the last of the other.
     field = {
-        0: jax.random.normal(keys[0], (2, 5, 12, 12, 3)),
-        1: jax.random.normal(keys[1], (2, 12, 12, 3, 5), jnp.complex64),
+        0: normal(0, (2, 5, 12, 12, 3)),
+        1: normal(1, (2, 12, 12, 3, 5), jnp.complex64),
     }
 
     def there_and_back(transform, field):
@@ -108,7 +108,7 @@ def test_vmap_agrees_with_a_loop(method):
 
 def test_jit_changes_nothing_and_the_transform_passes_through_it():
     transform = st.SpinTransform(GRID, (0, 1))
-    field = {1: jax.random.normal(jax.random.key(0), (2, 12, 12, 3), jnp.complex64)}
+    field = {1: normal(0, (2, 12, 12, 3), jnp.complex64)}
     found = jax.jit(lambda t, x: t.forward(x))(transform, field)
     np.testing.assert_allclose(found[1], transform.forward(field)[1], rtol=0, atol=1e-6)
     copy = jax.jit(lambda t: t)(transform)

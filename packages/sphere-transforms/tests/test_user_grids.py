@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn_fields import normal, random_coefficients
 
 import sphere_transforms as st
 
@@ -88,7 +89,7 @@ GRIDS = [ShiftedGaussLegendreGrid(8, 0.03), ReducedGaussianGrid(16)]
 def test_the_inverse_is_the_sum_of_harmonics_at_the_grid_s_points(grid, spin, method):
     band_limit = 8
     transform = st.SpinTransform(grid, (spin,), band_limit, method=method)
-    coefficients = st.random_coefficients(jax.random.key(0), {spin: 1}, band_limit)
+    coefficients = random_coefficients(0, {spin: 1}, band_limit)
     field = transform.inverse(coefficients)[spin]
     harmonics = st.spin_spherical_harmonics(band_limit, spin, *grid.points)
     expected = np.einsum("...lm,lm->...", harmonics, np.asarray(coefficients[spin])[0, :, :, 0])
@@ -99,9 +100,7 @@ def test_the_inverse_is_the_sum_of_harmonics_at_the_grid_s_points(grid, spin, me
 @pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: type(grid).__name__)
 def test_a_round_trip_restores_the_coefficients(grid, real):
     transform = st.SpinTransform(grid, (0, 1), 8)
-    coefficients = st.random_coefficients(
-        jax.random.key(1), {0: 2, 1: 2}, 8, real_scalars=real, batch=3
-    )
+    coefficients = random_coefficients(1, {0: 2, 1: 2}, 8, real_scalars=real, batch=3)
     found = transform.forward(transform.inverse(coefficients, real_scalars=real))
     for spin, values in coefficients.items():
         np.testing.assert_allclose(found[spin], values, atol=5e-6)
@@ -109,7 +108,7 @@ def test_a_round_trip_restores_the_coefficients(grid, real):
 
 def test_an_offset_turns_the_coefficients_of_samples_by_its_phase():
     plain, shifted = st.GaussLegendreGrid(8), ShiftedGaussLegendreGrid(8, 0.03)
-    field = {1: jax.random.normal(jax.random.key(2), (1, 8, 16, 1), jnp.complex64)}
+    field = {1: normal(2, (1, 8, 16, 1), jnp.complex64)}
     expected = st.SpinTransform(plain, (1,)).forward(field)[1]
     phases = np.exp(-1j * 0.03 * np.arange(-7, 8))[None, None, :, None]
     found = st.SpinTransform(shifted, (1,)).forward(field)[1]
@@ -118,8 +117,8 @@ def test_an_offset_turns_the_coefficients_of_samples_by_its_phase():
 
 def test_the_transpose_of_a_shifted_transform_is_exact():
     transform = st.SpinTransform(GRIDS[0], (1,))
-    first = st.random_coefficients(jax.random.key(3), {1: 1}, 8)
-    field = {1: jax.random.normal(jax.random.key(4), (1, 8, 16, 1), jnp.complex64)}
+    first = random_coefficients(3, {1: 1}, 8)
+    field = {1: normal(4, (1, 8, 16, 1), jnp.complex64)}
 
     def product(coefficients):
         return jnp.sum(transform.inverse({1: coefficients})[1] * field[1])
