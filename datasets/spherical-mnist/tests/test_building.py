@@ -233,7 +233,8 @@ def damaged(built, tmp_path, change):
 
     Small.__module__ = SphericalMnist.__module__
     return file, lambda: prepare(
-        lambda: Small(config="canonical", data_dir=target, file_format="array_record")
+        lambda: Small(config="canonical", data_dir=target, file_format="array_record"),
+        Small.folder("canonical", target),
     )
 
 
@@ -314,6 +315,39 @@ def test_an_emptied_folder_is_built_anew_and_half_a_one_is_named(small, built, t
     for path in folder.iterdir():
         path.unlink()
     assert digests(finish(start(small, target))) == built.digests
+
+
+@pytest.mark.parametrize("has_checksums", [True, False])
+def test_a_damaged_description_is_named(built, tmp_path, has_checksums):
+    """As it stands, tfds believes it, or shows the traceback of a parser."""
+    file, open_it = damaged(built, tmp_path, lambda content: content)
+    information = file.parent / "dataset_info.json"
+    content = information.read_bytes()
+    if not has_checksums:
+        # As of a dataset that another program built, in a folder that is read-only.
+        (file.parent / "checksums.json").unlink()
+    rng = np.random.default_rng(0)
+    changes = [content[: len(content) // 2], b"", b"[]", b"{", b"\xff\xfe", b'{"splits": 3}']
+    for _ in range(30):
+        changed = bytearray(content)
+        for place in rng.integers(0, len(content), 3):
+            changed[place] = rng.integers(0, 256)
+        changes.append(bytes(changed))
+    opened, messages = 0, []
+    for change in changes:
+        information.write_bytes(change)
+        try:
+            open_it()
+            opened += 1
+            (file.parent / "checksums.json").unlink()  # of the damaged file
+        except ValueError as error:
+            messages.append(str(error))
+    for message in messages:
+        assert str(information) in message
+        assert f"delete the folder {file.parent}" in message
+        assert "\n" not in message
+    # Without checksums, a changed word of the description cannot be known as such.
+    assert opened == 0 if has_checksums else opened < len(changes) - 6
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,29 @@ def test_gates_of_huge_fields_have_finite_values_and_gradients(size, packed):
     np.testing.assert_allclose(values[1] / size, outputs(state, field())[1], rtol=1e-4)
 
 
+@pytest.mark.parametrize("size", [1e15, 1e19, 1e20, 1e30, 1e37])
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_magnitude_nonlinearity_of_huge_fields(size, packed):
+    """Its gain is then 1, whatever the bias, and so is its derivative."""
+    layer = sl.MagnitudeNonlinearity({0: 2, 1: 2})
+    layer.bias["spin_1"][...] = jnp.asarray([-0.5, 2.0])
+    graph, state = nnx.split(layer)
+
+    def outputs(state, inputs):
+        layer = nnx.merge(graph, state)
+        return sl.unpack(layer.on_packed(sl.pack(inputs))) if packed else layer(inputs)
+
+    def total(state, inputs):
+        return jnp.sum(outputs(state, inputs)[1].real)
+
+    inputs = field(size)
+    np.testing.assert_allclose(outputs(state, inputs)[1] / size, inputs[1] / size, rtol=1e-6)
+    by_state, by_field = jax.grad(total, argnums=(0, 1))(state, inputs)
+    np.testing.assert_allclose(by_field[1], 1, atol=1e-5)
+    for leaf in jax.tree.leaves(by_state):
+        assert np.isfinite(leaf).all()
+
+
 def test_the_modulus_of_ordinary_values_is_to_the_last_bit_what_it_was():
     z = field()[1]
     expected = jnp.sqrt(z.real**2 + z.imag**2)

@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -119,6 +120,19 @@ class SphericalMnist(tfds.core.GeneratorBasedBuilder):
     def __init__(self, *, mnist_dir: str | os.PathLike[str] | None = None, **kwargs: Any):
         self._mnist_dir = mnist_dir
         super().__init__(**kwargs)
+
+    @classmethod
+    def folder(cls, config: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
+        """Returns the folder of a variant that is built, or would be.
+
+        Args:
+          config: the variant's name.
+          data_dir: folder of tfds datasets. None uses the environment variable TFDS_DATA_DIR, or
+            the default of tfds.
+        """
+        # tfds reads the variable once, when it is imported.
+        root = data_dir or os.environ.get("TFDS_DATA_DIR") or tfds.core.constants.DATA_DIR
+        return Path(os.path.expanduser(root)) / cls.name / config / str(cls.VERSION)
 
     @property
     def spin(self) -> int:

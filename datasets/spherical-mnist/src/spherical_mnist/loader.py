@@ -59,7 +59,7 @@ def load(
             file_format="array_record",
         )
 
-    sources = prepare(make_builder)
+    sources = prepare(make_builder, SphericalMnist.folder(config, data_dir))
     builder = make_builder()
     return Dataset(
         FieldSpec(builder.GRID, {builder.spin: 1}),

@@ -67,7 +67,7 @@ class SpinFilter(nnx.Module):
         )
         size_in, size_out = sum(self.channels_in.values()), sum(self.channels_out.values())
         scale = 1 / np.sqrt(len(self.channels_in) * size_in * size_out)
-        complex_dtype = jnp.result_type(dtype, jnp.complex64)
+        complex_dtype = np.result_type(np.dtype(dtype), np.complex64)
         shape = (size_in, size_out, values)
         self.kernel = nnx.Param(complex_normal(rngs.params(), shape, complex_dtype, scale))
 

@@ -167,7 +167,11 @@ def _largest(field: Mapping[int, jax.Array]) -> jax.Array:
 
 def _divided(field: Mapping[int, jax.Array], scale: jax.Array) -> dict[int, jax.Array]:
     def divide(values: jax.Array) -> jax.Array:
-        return (values / scale.reshape(-1, *[1] * (values.ndim - 1))).astype(values.dtype)
+        divisor = scale.reshape(-1, *[1] * (values.ndim - 1))
+        if not jnp.iscomplexobj(values):
+            return (values / divisor.astype(values.dtype)).astype(values.dtype)
+        # By components, because strict promotion refuses complex / real.
+        return jax.lax.complex(values.real / divisor, values.imag / divisor).astype(values.dtype)
 
     return {spin: divide(values) for spin, values in field.items()}
 

@@ -15,6 +15,7 @@ from spin_layers.channels import Channels, along_channels, check_field, checked_
 from spin_layers.initialization import filled, lecun_normal
 from spin_layers.modulus import modulus, modulus_of
 from spin_layers.packed_field import PackedField
+from spin_layers.promotion import product
 
 
 class GatedNonlinearity(nnx.Module):
@@ -93,7 +94,9 @@ class GatedNonlinearity(nnx.Module):
         moduli = jnp.concatenate([modulus(field[spin]) for spin in others], -1)
         collapsed = self._dense(moduli, self.modulus_kernel[...])
         opened = self._opened(self._dense(field[0].real, self.gate_kernel[...]), 0, None)
-        result = {spin: field[spin] * opened[..., slice(*self._columns[spin])] for spin in others}
+        result = {
+            spin: product(field[spin], opened[..., slice(*self._columns[spin])]) for spin in others
+        }
         result[0] = jax.nn.leaky_relu(field[0].real + collapsed, self.negative_slope)
         return {spin: result[spin] for spin in field}
 

@@ -14,6 +14,7 @@ from spin_layers.channels import Channels, along_channels, check_field, checked_
 from spin_layers.initialization import filled
 from spin_layers.modulus import modulus
 from spin_layers.packed_field import PackedField
+from spin_layers.promotion import product
 
 
 class MagnitudeNonlinearity(nnx.Module):
@@ -89,7 +90,9 @@ class MagnitudeNonlinearity(nnx.Module):
             return jax.nn.leaky_relu(values.real, self.negative_slope)
         size = modulus(values)
         bias = along_channels(self.bias[f"spin_{spin}"][...], values)
-        return values * (jax.nn.relu(size + bias) / (size + self.epsilon))
+        # relu(|z| + b) / (|z| + epsilon), in a form whose derivative is right for huge |z| too.
+        gain = jax.nn.relu(1 + (bias - self.epsilon) / (size + self.epsilon))
+        return product(values, gain)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
@@ -138,6 +141,9 @@ def _reciprocals(real: jax.Array, imag: jax.Array, epsilon: float) -> tuple[jax.
     """
     squared = real**2 + imag**2
     # Below the limit 1 / |z| is set to zero, so that derivatives of any order are finite at zero.
-    nonzero = squared > 1e-24
-    reciprocal = jnp.where(nonzero, jax.lax.rsqrt(jnp.where(nonzero, squared, 1)), 0)
-    return reciprocal, 1 / (squared * reciprocal + epsilon)
+    # So it is where the square overflows: there the gain is 1 to the last bit.
+    overflows = squared > float(jnp.finfo(squared.dtype).max)
+    nonzero = (squared > 1e-24) & ~overflows
+    bounded = jnp.where(nonzero, squared, 1)
+    reciprocal = jnp.where(nonzero, jax.lax.rsqrt(bounded), 0)
+    return reciprocal, jnp.where(overflows, 0, 1 / (bounded * reciprocal + epsilon))

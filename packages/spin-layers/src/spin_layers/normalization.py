@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 import sphere_transforms as st
@@ -14,6 +15,7 @@ from spin_layers.channels import Channels, along_channels, check_field, checked_
 from spin_layers.initialization import filled
 from spin_layers.modulus import squared_modulus
 from spin_layers.pooling import sphere_mean
+from spin_layers.promotion import difference, product, total
 from spin_layers.running_statistics import MANY_UPDATES, without_start
 
 
@@ -62,7 +64,7 @@ class SpinBatchNormalization(nnx.Module):
         """
         self.grid, self.momentum, self.epsilon = grid, momentum, epsilon
         self.channels = nnx.static(checked_channels(channels, "channels"))
-        complex_dtype = jnp.result_type(dtype, jnp.complex64)
+        complex_dtype = np.result_type(np.dtype(dtype), np.complex64)
         names = {f"spin_{spin}": count for spin, count in self.channels.items()}
         self.scale = nnx.Dict({k: nnx.Param(filled(1, c, complex_dtype)) for k, c in names.items()})
         self.second_moment = nnx.Dict(
@@ -110,10 +112,11 @@ class SpinBatchNormalization(nnx.Module):
           (channel,) for spin 0, None for other spins.
         """
         power = self._recorded(self.second_moment[f"spin_{spin}"], power, start=1.0)
-        factor = self.scale[f"spin_{spin}"][...] * jax.lax.rsqrt(power + self.epsilon)
+        factor = product(self.scale[f"spin_{spin}"][...], jax.lax.rsqrt(power + self.epsilon))
         if spin != 0:
             return factor, None
-        return factor, self.bias[...] - self._recorded(self.mean, mean, start=0.0) * factor
+        shift = product(self._recorded(self.mean, mean, start=0.0), factor)
+        return factor, difference(self.bias[...], shift)
 
     def count_update(self) -> None:
         """Counts an update of the running statistics."""
@@ -127,8 +130,8 @@ class SpinBatchNormalization(nnx.Module):
             if spin == 0:
                 mean = jnp.mean(sphere_mean(values, self.grid), axis=0)
         factor, offset = self.factor_and_offset(spin, power, mean)
-        scaled = values * along_channels(factor, values)
-        return scaled if offset is None else scaled + along_channels(offset, scaled)
+        scaled = product(values, along_channels(factor, values))
+        return scaled if offset is None else total(scaled, along_channels(offset, scaled))
 
     def _recorded(
         self, statistic: nnx.BatchStat, batch: jax.Array | None, *, start: float
@@ -136,6 +139,6 @@ class SpinBatchNormalization(nnx.Module):
         """Records and returns the batch's statistic; returns the running one if that is None."""
         if batch is None:
             return without_start(statistic[...], start, self.momentum, self.updates[...])
-        running = self.momentum * statistic[...] + (1 - self.momentum) * batch
+        running = total(self.momentum * statistic[...], (1 - self.momentum) * batch)
         statistic[...] = jax.lax.stop_gradient(running).astype(statistic.dtype)
         return batch

@@ -54,7 +54,7 @@ class PhaseCollapse(nnx.Module):
             )
         self.precision = precision
         scalars, everything = self.channels[0], sum(self.channels.values())
-        complex_dtype = jnp.result_type(dtype, jnp.complex64)
+        complex_dtype = np.result_type(np.dtype(dtype), np.complex64)
 
         def kernel(size_in: int) -> nnx.Param:
             shape, scale = (size_in, scalars), 1 / np.sqrt(size_in)

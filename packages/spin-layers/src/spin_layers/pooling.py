@@ -12,6 +12,7 @@ import numpy as np
 import sphere_transforms as st
 from spin_layers.modulus import modulus, modulus_of
 from spin_layers.packed_field import PackedField
+from spin_layers.promotion import product
 
 
 def weighted_pool(
@@ -47,7 +48,7 @@ def weighted_pool(
         batch, _, _, channels = values.shape
         cells = values.reshape(batch, coarse.shape[0], 2, coarse.shape[1], 2, channels)
         weights = jnp.asarray(ratio, values.real.dtype)[None, :, :, None, None, None]
-        return jnp.sum(cells * weights, axis=(2, 4))
+        return jnp.sum(product(cells, weights), axis=(2, 4))
 
     return {spin: pool(values) for spin, values in field.items()}, coarse
 

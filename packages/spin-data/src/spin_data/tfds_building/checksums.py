@@ -8,7 +8,14 @@ from typing import Any
 
 from spin_data.atomic_files import replaced_file
 
-__all__ = ["check_sizes", "damaged", "has_checksums", "verify", "write_checksums"]
+__all__ = [
+    "check_descriptions",
+    "check_sizes",
+    "damaged",
+    "has_checksums",
+    "verify",
+    "write_checksums",
+]
 
 CHECKSUMS = "checksums.json"
 
@@ -56,6 +63,27 @@ def check_sizes(folder: Path) -> None:
             raise damaged(folder, name, "it is missing")
         if (size := path.stat().st_size) != entry["bytes"]:
             raise damaged(folder, name, f"it has {size} bytes, was built with {entry['bytes']}")
+
+
+def check_descriptions(folder: Path) -> None:
+    """Compares the checksums of the files that describe a dataset, such as dataset_info.json.
+
+    They are small, and an error in them changes the meaning of all records. A folder without
+    checksums is accepted.
+
+    Raises:
+      ValueError: a file is missing, or its content has changed.
+    """
+    if not has_checksums(folder):
+        return
+    for name, entry in _read_checksums(folder).items():
+        path = folder / name
+        if path.suffix != ".json" and not name.endswith(".labels.txt"):
+            continue
+        if not path.is_file():
+            raise damaged(folder, name, "it is missing")
+        if _sha256(path) != entry["sha256"]:
+            raise damaged(folder, name, "its content is not what was built")
 
 
 def write_checksums(folder: Path) -> None:

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from spin_data.dataset import RandomAccessSource
 from spin_data.tfds_building.checksums import (
+    check_descriptions,
     check_sizes,
     damaged,
     has_checksums,
@@ -25,13 +26,18 @@ _INFORMATION = "dataset_info.json"  # tfds's
 _MAY_NOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def prepare(make_builder: Callable[[], Any]) -> dict[str, RandomAccessSource]:
+def prepare(
+    make_builder: Callable[[], Any], folder: Path | None = None
+) -> dict[str, RandomAccessSource]:
     """Builds a dataset if it does not exist yet, and opens it.
 
     Args:
       make_builder: function that makes the `tfds.core.GeneratorBasedBuilder`, with
         `file_format="array_record"`. It is called again when the lock is held, because a
         builder reads the state of the folder only when it is made.
+      folder: the dataset's folder, if it is known before the builder is made. Its descriptions,
+        which the builder reads, are then checked first: tfds believes what they say, and its
+        errors do not name them.
 
     Returns:
       Mapping from the name of a split to its source.
@@ -41,7 +47,7 @@ def prepare(make_builder: Callable[[], Any]) -> dict[str, RandomAccessSource]:
       ValueError: a file of the dataset is damaged.
       Exception: any error that the builder raises about its own input.
     """
-    builder = make_builder()
+    builder = _checked_builder(make_builder, folder)
     folder = Path(builder.data_dir)
     if not has_checksums(folder):
         try:
@@ -55,6 +61,20 @@ def prepare(make_builder: Callable[[], Any]) -> dict[str, RandomAccessSource]:
         split: PreparedSource(builder.as_data_source(split), info)
         for split, info in builder.info.splits.items()
     }
+
+
+def _checked_builder(make_builder: Callable[[], Any], folder: Path | None) -> Any:
+    if folder is None:
+        return make_builder()
+    check_descriptions(folder)
+    try:
+        return make_builder()
+    except Exception as error:
+        # Without checksums, tfds's parsers meet the damage, and raise what they like.
+        if has_checksums(folder) or not (folder / _INFORMATION).is_file():
+            raise
+        why = f"it does not describe this dataset ({' '.join(str(error).split())})"
+        raise damaged(folder, _INFORMATION, why) from error
 
 
 def _build_under_lock(make_builder: Callable[[], Any], folder: Path) -> Any:
