@@ -84,3 +84,20 @@ def test_other_band_limits_and_kinds_of_arguments_are_explained():
         st.laplacian({0: [1.0]})
     with pytest.raises(ValueError, match=r"rotate_coefficients: .* is a list"):
         st.rotate_coefficients({0: [1.0]}, (0, 0, 0))
+
+
+def test_lists_are_taken_as_arrays_and_spins_keep_their_order():
+    coefficients = st.random_coefficients(
+        jax.random.key(0), {1: 1, 0: 1, -2: 1}, 4, power_spectrum={1: [1.0, 1.0, 4.0, 1.0]}
+    )
+    assert list(coefficients) == [1, 0, -2]
+    factors = [1.0, 0.5, 0.25, 0.125]
+    found = st.convolve_axisymmetric(coefficients, factors)
+    expected = st.convolve_axisymmetric(coefficients, np.array(factors))
+    assert list(found) == [1, 0, -2]
+    for spin, values in found.items():
+        np.testing.assert_array_equal(values, expected[spin])
+    np.testing.assert_allclose(
+        st.factors_of_coefficients([1.0, 2.0]), np.sqrt(4 * np.pi / np.array([1, 3])) * [1, 2]
+    )
+    assert list(st.vector_to_spin([1.0], [2.0])) == [1, -1]

@@ -12,7 +12,7 @@ import numpy as np
 
 from sphere_transforms.fields import Array, Coefficients, check_coefficients
 from sphere_transforms.harmonics import check_spin
-from sphere_transforms.jax_extensions import complex_dtype, real_dtype
+from sphere_transforms.jax_extensions import as_array, complex_dtype, real_dtype
 
 
 def convolve_axisymmetric(coefficients: Coefficients, factors: Any) -> dict[int, jax.Array]:
@@ -58,7 +58,7 @@ def factors_of_coefficients(zonal: Any) -> jax.Array:
     Returns:
       b_ell = sqrt(4 pi / (2 ell + 1)) h_{ell 0}, of the same shape.
     """
-    return _factors_of_coefficients(zonal)
+    return _factors_of_coefficients(as_array(zonal))
 
 
 @functools.partial(jax.jit, inline=True)
@@ -143,7 +143,7 @@ def _convolve(values: Array, factors: Any) -> jax.Array:
             f"convolve_axisymmetric: factors have shape {np.shape(factors)}; they must have (ell,) "
             f"= ({band_limit},) or (ell, channel) = ({band_limit}, {channels})."
         )
-    return _multiply(values, factors)
+    return _multiply(values, as_array(factors))
 
 
 @functools.partial(jax.jit, inline=True)

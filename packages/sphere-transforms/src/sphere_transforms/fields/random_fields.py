@@ -13,7 +13,7 @@ import numpy as np
 
 from sphere_transforms.fields.coefficients import conjugate_coefficients, without_empty_entries
 from sphere_transforms.harmonics import check_spin
-from sphere_transforms.jax_extensions import complex_dtype
+from sphere_transforms.jax_extensions import as_array, complex_dtype
 
 
 def random_coefficients(
@@ -61,7 +61,9 @@ def random_coefficients(
     for spin, variance in spectra.items():
         _check_variance(variance, spin, band_limit, channels[spin])
     sizes = (batch, band_limit, tuple(channels.items()))
-    return _draw(key, dict(spectra), sizes, real_scalars, real_dtype)
+    variances = {spin: as_array(variance) for spin, variance in spectra.items()}
+    drawn = _draw(key, variances, sizes, real_scalars, real_dtype)
+    return {spin: drawn[spin] for spin in channels}  # jit sorts them
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3, 4), inline=True)

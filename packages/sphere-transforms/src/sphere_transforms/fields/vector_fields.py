@@ -33,15 +33,16 @@ def vector_to_spin(v_theta: Array, v_phi: Array) -> dict[int, jax.Array]:
             f"vector_to_spin: v_theta has shape {np.shape(v_theta)} and v_phi {np.shape(v_phi)}; "
             "give both components at the same points, in arrays of one shape."
         )
-    return _vector_to_spin(v_theta, v_phi)
+    plus, minus = _vector_to_spin(v_theta, v_phi)
+    return {1: plus, -1: minus}
 
 
 @functools.partial(jax.jit, inline=True)
-def _vector_to_spin(v_theta: Array, v_phi: Array) -> dict[int, jax.Array]:
+def _vector_to_spin(v_theta: Array, v_phi: Array) -> tuple[jax.Array, jax.Array]:
     v_theta, v_phi = jnp.asarray(v_theta), jnp.asarray(v_phi)
     dtype = complex_dtype(v_theta.dtype, v_phi.dtype)
     v_theta, v_phi = v_theta.astype(dtype), v_phi.astype(dtype)
-    return {1: v_theta + 1j * v_phi, -1: v_theta - 1j * v_phi}
+    return v_theta + 1j * v_phi, v_theta - 1j * v_phi
 
 
 def spin_to_vector(field: Field, *, real: bool = True) -> tuple[jax.Array, jax.Array]:

@@ -2,6 +2,7 @@
 
 from sphere_transforms.jax_extensions.contraction import contract
 from sphere_transforms.jax_extensions.dtypes import (
+    as_array,
     check_array,
     check_x64,
     complex_dtype,
@@ -15,6 +16,7 @@ __all__ = [
     "Form",
     "LinearOperator",
     "apply_linear",
+    "as_array",
     "check_array",
     "check_x64",
     "complex_dtype",

@@ -27,6 +27,14 @@ def real_dtype(*dtypes: Any) -> np.dtype:
     return np.dtype(np.float64 if double else np.float32)
 
 
+def as_array(values: Any) -> Any:
+    """Returns an array of JAX or NumPy as it is, and lists and numbers as an array of NumPy.
+
+    A jitted function would take a list as one argument for each number.
+    """
+    return values if hasattr(values, "dtype") else np.asarray(values)
+
+
 def check_array(values: Any, what: str) -> None:
     """Raises ValueError unless the argument is an array of JAX or NumPy.
 
