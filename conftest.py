@@ -20,9 +20,12 @@ if importlib.util.find_spec("jax") is not None:
     # Before the first use of JAX: sharding is tested on virtual devices, on any machine.
     flags = "--xla_force_host_platform_device_count=8"
     older = os.environ.get("SPIN_OLDER_CODE_GENERATOR") == "true"
+    chosen = ""
     if older and importlib.metadata.version("jaxlib").startswith("0.10."):
-        flags += _OLDER_GENERATOR
-    os.environ.setdefault("XLA_FLAGS", flags)
+        chosen = _OLDER_GENERATOR
+    os.environ.setdefault("XLA_FLAGS", flags + chosen)
+    # For processes that tests start with another number of devices.
+    os.environ["SPIN_GENERATOR_FLAG"] = chosen.strip()
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     import jax
 

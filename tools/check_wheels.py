@@ -5,10 +5,10 @@ Usage: python tools/check_wheels.py DIRECTORY
 Editable installs hide data files, entry points and dependencies that are missing in a wheel.
 """
 
-import concurrent.futures
 import pathlib
 import subprocess
 import sys
+import tomllib
 import venv
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -52,14 +52,7 @@ def main(directory: str) -> None:
     work.mkdir(parents=True, exist_ok=True)
     venv.create(environment, with_pip=True, clear=True)
     pip = pip_of(environment)
-    # Each is built in an environment of its own, mostly waiting for pip to fill it: two at a time.
-    with concurrent.futures.ThreadPoolExecutor(2) as builders:
-        builds = [
-            builders.submit(run, *pip, "wheel", "--no-deps", "--wheel-dir", wheels, distribution)
-            for distribution in DISTRIBUTIONS
-        ]
-    for build in builds:
-        build.result()
+    build(wheels, work / "builder")
     names = [path.name.split("-")[0] for path in wheels.glob("*.whl")]
     if len(set(names)) != len(DISTRIBUTIONS):
         sys.exit(f"{len(DISTRIBUTIONS)} distributions made these wheels: {sorted(names)}")
@@ -69,6 +62,25 @@ def main(directory: str) -> None:
         run(environment / "bin" / "python", "-c", use, cwd=work)
     run(*pip, "check")
     run(environment / "bin" / "spin-list", cwd=work)
+
+
+def build(wheels: pathlib.Path, builder: pathlib.Path) -> None:
+    """Builds a wheel of every distribution, all in one environment with what they need for it.
+
+    Ends the program if they do not all need the same: `pip` would otherwise fill an environment for
+    each, which takes longer than all else here.
+    """
+    requirements = {
+        tuple(tomllib.loads((folder / "pyproject.toml").read_text())["build-system"]["requires"])
+        for folder in DISTRIBUTIONS
+    }
+    if len(requirements) != 1:
+        sys.exit(f"distributions are built with different requirements: {requirements}")
+    venv.create(builder, with_pip=True, clear=True)
+    pip = pip_of(builder)
+    run(*pip, "install", *requirements.pop())
+    options = ("--no-deps", "--no-build-isolation", "--wheel-dir", wheels)
+    run(*pip, "wheel", *options, *DISTRIBUTIONS)
 
 
 def pip_of(environment: pathlib.Path) -> list[object]:

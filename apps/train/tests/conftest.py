@@ -161,7 +161,9 @@ def start() -> Iterator[Started]:
             "import sys; from absl import logging; logging.set_verbosity(logging.INFO); "
             "from spin_train.cli.train import main; sys.exit(main())"
         )
-        flags = f"--xla_force_host_platform_device_count={devices}"
+        flags = (
+            f"--xla_force_host_platform_device_count={devices} {os.environ['SPIN_GENERATOR_FLAG']}"
+        )
         process = subprocess.Popen(
             [sys.executable, "-u", "-c", code, *words],
             env=os.environ | {"XLA_FLAGS": flags} | environment,

@@ -48,7 +48,10 @@ def on_grid(config, tmp_path):
     [
         ("gauss_legendre", st.GaussLegendreGrid(4), {}),
         ("healpix", st.HealpixGrid(2), {}),
-        ("mcewen_wiaux", st.McEwenWiauxGrid(4), {"pooling": "spectral"}),
+        pytest.param(
+            *("mcewen_wiaux", st.McEwenWiauxGrid(4), {"pooling": "spectral"}),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_run_on_another_grid_and_its_report(on_grid, tmp_path, name, grid, options):

@@ -59,7 +59,7 @@ def free_address():
 
 
 def run_all(commands, devices=1, exit_code=0):
-    flags = f"--xla_force_host_platform_device_count={devices}"
+    flags = f"--xla_force_host_platform_device_count={devices} {os.environ['SPIN_GENERATOR_FLAG']}"
     processes = [
         subprocess.Popen(
             command,

@@ -53,8 +53,7 @@ def test_a_signal_while_libraries_load(tmp_path, command):
             assert rest == f"{command}: stopped by {number.name}\n"
 
 
-@pytest.mark.parametrize("signals", [1, 2])
-def test_ctrl_c_during_the_compilation_of_the_first_step(start, tmp_path, signals):
+def test_ctrl_c_during_the_compilation_of_the_first_step(start, tmp_path):
     """Nothing is lost, so it is answered at once; a second one does not crash the interpreter."""
     process = start(
         *("--workdir", str(tmp_path / "run"), "--config", "digits"),
@@ -67,7 +66,7 @@ def test_ctrl_c_during_the_compilation_of_the_first_step(start, tmp_path, signal
         if line.startswith("model="):
             break
     time.sleep(4)  # traced, and in XLA
-    for _ in range(signals):
+    for _ in range(2):
         process.send_signal(signal.SIGINT)
         time.sleep(0.05)
     began = time.monotonic()

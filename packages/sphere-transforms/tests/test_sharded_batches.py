@@ -53,7 +53,11 @@ def assert_same(found, expected):
 
 @pytest.mark.usefixtures("fully_optimized")
 @every_transform
-@pytest.mark.parametrize("function", [there_and_back, gradient], ids=["transforms", "gradient"])
+@pytest.mark.parametrize(
+    "function",
+    [there_and_back, pytest.param(gradient, marks=pytest.mark.slow)],
+    ids=["transforms", "gradient"],
+)
 def test_a_sharded_batch_stays_where_it_is(grid, method, function):
     transform = st.SpinTransform(grid, (0, 1), method=method)
     field = random_field(grid)
