@@ -119,8 +119,8 @@ def output_difference(rotated: jax.Array, original: jax.Array) -> jax.Array:
     return _output_difference(rotated, original)
 
 
-# Programs, because each operation on a new shape would be compiled by itself: a report measures
-# every layer, and would take three times as long.
+# Programs, because each operation on a new shape would be compiled by itself, and a report measures
+# every layer.
 @functools.partial(jax.jit, inline=True)
 def _output_difference(rotated: jax.Array, original: jax.Array) -> jax.Array:
     spread = jnp.sqrt(jnp.mean(jnp.var(original, axis=0)))

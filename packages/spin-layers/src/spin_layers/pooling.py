@@ -111,7 +111,7 @@ def weighted_pool_packed(packed: PackedField, grid: st.Grid, coarse: st.Grid) ->
         first, second, third, fourth = grid.coarser_cells.T
 
         def mean(part: jax.Array) -> jax.Array:
-            # Written out: XLA's reductions over an axis of length four take longer.
+            # Written out, as the sums below.
             return (part[:, first] + part[:, second] + part[:, third] + part[:, fourth]) / 4
 
         return {spin: tuple(map(mean, components)) for spin, components in packed.items()}
