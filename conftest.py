@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-# XLA's older code generator, with which programs compile faster. Later versions of XLA may not know
-# the flag, and would stop.
-_OLDER_GENERATOR = " --xla_cpu_use_fusion_emitters=false"
+# XLA's older code generator, with which programs compile faster, and one thread for each program,
+# because the tests' processes use all cores. Versions of XLA that do not know the flags would stop.
+_OLDER_GENERATOR = " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 
 # Tracing makes many small objects, and Python would look through all of them for circles again and
 # again. Memory is let go less often in exchange.

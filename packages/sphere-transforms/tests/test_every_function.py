@@ -216,6 +216,10 @@ def assert_equal(found, expected, tolerance=1e-5):
         np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * np.abs(other).max())
 
 
+def shape_of(leaf):
+    return leaf.shape, leaf.dtype
+
+
 @each_case
 def test_under_strict_promotion_and_debug_nans(name, expected):
     function, arguments = CASES[name]
@@ -223,6 +227,15 @@ def test_under_strict_promotion_and_debug_nans(name, expected):
         stack.enter_context(jax.numpy_dtype_promotion("strict"))
         stack.enter_context(jax.debug_nans(True))
         assert_equal(jax.jit(function)(*arguments), expected(name))
+
+
+@each_case
+def test_arrays_that_a_program_closes_over(name, expected):
+    """They have values, but what is computed from them in the program is traced."""
+    function, arguments = CASES[name]
+    found = jax.eval_shape(lambda: function(*arguments))
+    shapes = jax.eval_shape(lambda: expected(name))
+    assert jax.tree.map(shape_of, found) == jax.tree.map(shape_of, shapes)
 
 
 @once_for_each_function

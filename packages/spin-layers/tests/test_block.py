@@ -33,8 +33,14 @@ def normal(seed, *shape, dtype):
     return jax.random.normal(jax.random.key(seed), shape, dtype)
 
 
+METHODS = (sl.SpinBlock.__call__, sl.SpinBlock.composed)
+evaluated = nnx.jit(
+    lambda block, field, method: method(block, field, train=False), static_argnums=2
+)
+
+
 def outcomes(dtype, channels_in, channels_out, options):
-    """By fused and composed: result, gradients by parameters and field, statistics, evaluation."""
+    """By fused and composed: result, gradients by parameters and field; the block and its input."""
     complex_dtype = jnp.result_type(dtype, jnp.complex64)
     field = {
         spin: normal(spin + 10, 3, 16, 16, count, dtype=complex_dtype if spin else dtype)
@@ -48,7 +54,7 @@ def outcomes(dtype, channels_in, channels_out, options):
     grad = nnx.jit(
         nnx.value_and_grad(loss, argnums=(0, 1), has_aux=True, allow_int=True), static_argnums=2
     )
-    for method in (sl.SpinBlock.__call__, sl.SpinBlock.composed):
+    for method in METHODS:
         block = sl.SpinBlock(
             GRID, channels_in, channels_out, dtype=dtype, rngs=nnx.Rngs(0), **options
         )
@@ -57,7 +63,7 @@ def outcomes(dtype, channels_in, channels_out, options):
             return method(block, field, train=True)
 
         (_, result), gradients = grad(block, field, trained)
-        yield result, gradients, nnx.state(block, nnx.BatchStat), method(block, field, train=False)
+        yield (result, gradients), (block, field)
 
 
 def assert_close(one, other, bound):
@@ -70,7 +76,11 @@ def assert_close(one, other, bound):
 @of_any_kind
 def test_it_is_the_composition_of_its_layers(channels_in, channels_out, options):
     with jax.enable_x64(True):
-        fused, composed = outcomes(jnp.float64, channels_in, channels_out, options)
+        both = outcomes(jnp.float64, channels_in, channels_out, options)
+        fused, composed = (
+            (trained, nnx.state(block, nnx.BatchStat), evaluated(block, field, method))
+            for (trained, (block, field)), method in zip(both, METHODS, strict=True)
+        )
         assert_close(fused, composed, 1e-10)
 
 
@@ -78,7 +88,7 @@ def test_it_is_the_composition_of_its_layers(channels_in, channels_out, options)
 def test_gradients_in_float32(channels_in, channels_out, options):
     """Array by array, by the largest difference over the largest entry."""
     both = outcomes(jnp.float32, channels_in, channels_out, options)
-    fused, composed = (jax.tree.leaves(gradients) for _, gradients, *_ in both)
+    fused, composed = (jax.tree.leaves(gradients) for (_, gradients), _ in both)
     for one, other in zip(fused, composed, strict=True):
         if other.dtype != jax.dtypes.float0:
             assert float(jnp.abs(one - other).max()) <= 1e-4 * float(jnp.abs(other).max())
@@ -103,7 +113,9 @@ def test_dtypes_follow_the_field(dtype, field_dtype, train):
     with jax.enable_x64(True):
         block = sl.SpinBlock(GRID, {0: 1}, {0: 1, 1: 1}, dtype=dtype, rngs=nnx.Rngs(0))
         field = normal(0, 2, 16, 16, 1, dtype=field_dtype)
-        fused, composed = block({0: field}, train=train), block.composed({0: field}, train=train)
+        fused, composed = nnx.jit(
+            lambda block, field: [method(block, field, train=train) for method in METHODS]
+        )(block, {0: field})
         for spin, values in fused.items():
             assert values.real.dtype == jnp.result_type(dtype, field_dtype)
             bound = 1e-9 if dtype == field_dtype == jnp.float64 else 1e-4

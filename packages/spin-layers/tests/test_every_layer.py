@@ -138,6 +138,7 @@ WITHOUT_A_CASE = {
     "invariance_error": "output_difference of a function's results",
     "lecun_normal": "draws parameters, outside of programs",
     "localized_filter_matrix": "computes in NumPy",
+    "one_program": "decorates methods",
     "read_weights": "reads files",
     "replaced_weights": "writes files",
     "write_weights": "writes files",
@@ -194,6 +195,23 @@ def test_under_strict_promotion_and_debug_nans(name, expected):
         stack.enter_context(jax.debug_nans(True))
         function, leaves, arguments = parts(name)  # the layer is made under both, too
         assert_equal(jax.jit(function)(leaves, *arguments), results)
+
+
+@each_case
+def test_arrays_that_a_program_closes_over(name, expected):
+    """They have values, but what is computed from them in the program is traced."""
+    make, call, arguments = CASES[name]
+    found = jax.eval_shape(lambda: jax.tree.leaves(call(make(), *arguments)))
+    assert [(a.shape, a.dtype) for a in found] == [(a.shape, a.dtype) for a in expected(name)]
+
+
+def test_a_key_that_a_program_closes_over():
+    """The same numbers as outside."""
+    key = jax.random.key(0)
+    for draw in (sl.lecun_normal, sl.complex_normal):
+        arguments = (key, (3, 4), jnp.float32 if draw is sl.lecun_normal else jnp.complex64)
+        inside = jax.jit(lambda draw=draw, arguments=arguments: draw(*arguments))()
+        np.testing.assert_array_equal(inside, draw(*arguments))
 
 
 @each_case

@@ -215,16 +215,17 @@ __all__ = [
     "wigner_d_planes",
 ]
 
+if not TYPE_CHECKING:  # a type checker is to find misspelled names
 
-def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        value = getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
-    elif name in _ROOMS.values():
-        value = importlib.import_module(f"{__name__}.{name}")
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        if name in _ROOMS:
+            value = getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+        elif name in _ROOMS.values():
+            value = importlib.import_module(f"{__name__}.{name}")
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -14,6 +14,7 @@ from spin_layers.gated_nonlinearity import GatedNonlinearity
 from spin_layers.initialization import complex_normal, lecun_normal
 from spin_layers.nonlinearity import MagnitudeNonlinearity
 from spin_layers.normalization import SpinBatchNormalization
+from spin_layers.one_program import one_program
 from spin_layers.packed_field import PackedField, pack, unpack
 from spin_layers.phase_collapse import PhaseCollapse
 from spin_layers.pooling import global_pool, global_pool_packed, sphere_mean, weighted_pool
@@ -53,6 +54,7 @@ __all__ = [
     "invariance_error",
     "lecun_normal",
     "localized_filter_matrix",
+    "one_program",
     "output_difference",
     "pack",
     "read_weights",

@@ -16,6 +16,7 @@ from spin_layers.convolution import SpinFilter, check_output_grid
 from spin_layers.gated_nonlinearity import GatedNonlinearity
 from spin_layers.nonlinearity import MagnitudeNonlinearity
 from spin_layers.normalization import SpinBatchNormalization
+from spin_layers.one_program import one_program
 from spin_layers.packed_field import PackedField, pack, unpack
 from spin_layers.pooling import halved_grid, weighted_pool, weighted_pool_packed
 from spin_layers.shared_transforms import SharedTransforms
@@ -131,7 +132,7 @@ class SpinBlock(nnx.Module):
           ValueError: the field has the wrong spins, channels, shape or dtype.
         """
         check_field(field, self.convolution.channels_in, "SpinBlock", self.grid)
-        return unpack(self.on_packed(pack(field), train=train), self.output_grid)
+        return self._applied(field, train=train)
 
     def composed(self, field: Mapping[int, jax.Array], *, train: bool) -> dict[int, jax.Array]:
         """Applies the layers one after another. `__call__` computes the same result faster.
@@ -151,6 +152,11 @@ class SpinBlock(nnx.Module):
         convolved = synthesis.inverse(filters.multiply(analysis.forward(field)))
         return self.nonlinearity(self.normalization(convolved, train=train))
 
+    @one_program
+    def _applied(self, field: Mapping[int, jax.Array], *, train: bool) -> dict[int, jax.Array]:
+        return unpack(self.on_packed(pack(field), train=train), self.output_grid)
+
+    @one_program
     def on_packed(self, packed: PackedField, *, train: bool) -> PackedField:
         """Applies the block to a packed field, with fewer operations and less memory traffic.
 

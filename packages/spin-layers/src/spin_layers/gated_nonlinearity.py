@@ -14,6 +14,7 @@ from flax import nnx
 from spin_layers.channels import Channels, along_channels, check_field, checked_channels
 from spin_layers.initialization import filled, lecun_normal
 from spin_layers.modulus import modulus, modulus_of
+from spin_layers.one_program import one_program
 from spin_layers.packed_field import PackedField
 from spin_layers.promotion import product
 
@@ -90,6 +91,10 @@ class GatedNonlinearity(nnx.Module):
           ValueError: the field has the wrong spins, channels or dtype.
         """
         check_field(field, self.channels, "GatedNonlinearity")
+        return self._applied(field)
+
+    @one_program
+    def _applied(self, field: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
         others = [spin for spin in self.channels if spin != 0]
         moduli = jnp.concatenate([modulus(field[spin]) for spin in others], -1)
         collapsed = self._dense(moduli, self.modulus_kernel[...])

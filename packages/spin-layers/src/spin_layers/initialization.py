@@ -72,7 +72,8 @@ def _from_blocks(
         blocks = jax.vmap(lambda index: draw(key, index, name))(jnp.arange(count))
         values = blocks.reshape(-1)[:size].reshape(shape)
         return values * jnp.asarray(scale, values.real.dtype)
-    drawn = np.concatenate([draw(key, index, name) for index in range(count)])
+    with jax.ensure_compile_time_eval():  # a key that a compiled function closes over
+        drawn = np.concatenate([draw(key, index, name) for index in range(count)])
     values = drawn[:size].reshape(shape)  # NumPy cuts without compiling
     return jax.device_put(values * np.asarray(scale, values.real.dtype))
 

@@ -13,6 +13,7 @@ from flax import nnx
 from spin_layers.channels import Channels, along_channels, check_field, checked_channels
 from spin_layers.initialization import filled
 from spin_layers.modulus import modulus
+from spin_layers.one_program import one_program
 from spin_layers.packed_field import PackedField
 from spin_layers.promotion import product
 
@@ -71,7 +72,11 @@ class MagnitudeNonlinearity(nnx.Module):
           ValueError: the field has the wrong spins, channels or dtype.
         """
         check_field(field, self.channels, "MagnitudeNonlinearity")
-        return {spin: self._apply(spin, values) for spin, values in field.items()}
+        return self._applied(field)
+
+    @one_program
+    def _applied(self, field: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
+        return {spin: self._scaled(spin, values) for spin, values in field.items()}
 
     def on_packed(self, packed: PackedField) -> PackedField:
         """Applies the nonlinearity to a packed field with a real spin 0, in fewer passes."""
@@ -85,7 +90,7 @@ class MagnitudeNonlinearity(nnx.Module):
                 result[spin] = scaled_by_modulus(real, imag, bias, self.epsilon)
         return result
 
-    def _apply(self, spin: int, values: jax.Array) -> jax.Array:
+    def _scaled(self, spin: int, values: jax.Array) -> jax.Array:
         if spin == 0:
             return jax.nn.leaky_relu(values.real, self.negative_slope)
         size = modulus(values)

@@ -14,6 +14,7 @@ import sphere_transforms as st
 from spin_layers.channels import Channels, along_channels, check_field, checked_channels
 from spin_layers.initialization import filled
 from spin_layers.modulus import squared_modulus
+from spin_layers.one_program import one_program
 from spin_layers.pooling import sphere_mean
 from spin_layers.promotion import difference, product, total
 from spin_layers.running_statistics import MANY_UPDATES, without_start
@@ -90,6 +91,10 @@ class SpinBatchNormalization(nnx.Module):
           ValueError: the field has the wrong spins, channels, shape or dtype.
         """
         check_field(field, self.channels, "SpinBatchNormalization", self.grid)
+        return self._applied(field, train=train)
+
+    @one_program
+    def _applied(self, field: Mapping[int, jax.Array], *, train: bool) -> dict[int, jax.Array]:
         if train:
             self.count_update()
         return {spin: self._normalize(spin, values, train) for spin, values in field.items()}

@@ -13,6 +13,7 @@ from flax import nnx
 from spin_layers.channels import Channels, along_channels, check_field, checked_channels
 from spin_layers.initialization import complex_normal, filled
 from spin_layers.modulus import modulus
+from spin_layers.one_program import one_program
 
 
 class PhaseCollapse(nnx.Module):
@@ -76,6 +77,10 @@ class PhaseCollapse(nnx.Module):
           ValueError: the field has the wrong spins, channels or dtype.
         """
         check_field(field, self.channels, "PhaseCollapse")
+        return self._applied(field)
+
+    @one_program
+    def _applied(self, field: Mapping[int, jax.Array]) -> dict[int, jax.Array]:
         moduli = jnp.concatenate([modulus(field[spin]) for spin in self.channels], -1)
         dense = self._dense(field[0], self.scalar_kernel) + self._dense(moduli, self.modulus_kernel)
         collapsed = (dense + along_channels(self.bias[...], dense)) / 2

@@ -112,7 +112,11 @@ class CNNClassifier(nnx.Module):
         Raises:
           ValueError: the field has the wrong spins, channels, shape or dtype.
         """
-        x = self._checked(field)
+        return self._logits({0: self._checked(field)}, train=train)
+
+    @sl.one_program
+    def _logits(self, field: Mapping[int, jax.Array], *, train: bool) -> jax.Array:
+        x = field[0]
         for layer in range(len(self.pool)):
             x = self._layer(layer, x, train=train)
         return self.head(x.mean(axis=(1, 2)))

@@ -106,7 +106,13 @@ class SpinClassifier(nnx.Module):
         Raises:
           ValueError: the field has the wrong spins, channels, shape or dtype.
         """
-        packed = self._packed(field)
+        first = self.blocks[0]
+        sl.check_field(field, first.convolution.channels_in, "SpinClassifier", first.grid)
+        return self._logits(field, train=train)
+
+    @sl.one_program
+    def _logits(self, field: Mapping[int, jax.Array], *, train: bool) -> jax.Array:
+        packed = sl.pack(field)
         for block in self.blocks:
             packed = block.on_packed(packed, train=train)
         return self.head(sl.global_pool_packed(packed, self.blocks[-1].output_grid))

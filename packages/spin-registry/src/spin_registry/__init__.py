@@ -95,16 +95,17 @@ __all__ = [
     "refresh",
 ]
 
+if not TYPE_CHECKING:  # a type checker is to find misspelled names
 
-def __getattr__(name: str) -> object:
-    """Imports a public name's module on first use: commands answer signals before they load."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+    def __getattr__(name: str) -> object:
+        """Imports a public name's module on first use: commands answer signals before they load."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
 
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

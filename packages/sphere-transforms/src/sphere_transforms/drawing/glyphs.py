@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from sphere_transforms.drawing.interpolation import interpolate, unit_vectors
+from sphere_transforms.drawing.interpolation import interpolate
 from sphere_transforms.drawing.projections import Orthographic, Projection
-from sphere_transforms.grids import Grid
+from sphere_transforms.grids import Grid, unit_vectors
 
 # Length of the longest glyph, in units of the distance between glyphs.
 _LENGTH = 1.1

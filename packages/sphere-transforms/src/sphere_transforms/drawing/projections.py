@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sphere_transforms.drawing.interpolation import unit_vectors
+from sphere_transforms.grids import unit_vectors
 
 
 class Projection(Protocol):

@@ -6,11 +6,11 @@ One FFT transforms rings that share their longitudes. Other rings use Bluestein'
 from sphere_transforms.fourier.equal_rings import order_sums_from_samples, samples_from_order_sums
 from sphere_transforms.fourier.order_layout import from_order_layout, to_order_layout
 from sphere_transforms.fourier.rings import (
-    RingTables,
     field_from_order_sums,
     order_sums_from_field,
     ring_tables,
 )
+from sphere_transforms.fourier.unequal_rings import RingTables
 
 __all__ = [
     "RingTables",

@@ -295,7 +295,8 @@ def _check_seen(spin: int, values: jax.Array) -> None:
     """Refuses pixels without a value, which HEALPix maps often have; not under a transformation."""
     if isinstance(values, jax.core.Tracer):
         return
-    count = int(count_unseen(values))
+    with jax.ensure_compile_time_eval():  # an array that a compiled function closes over
+        count = int(count_unseen(values))
     if count:
         raise ValueError(
             f"field of spin {spin} has {count} of {values.size} values that are NaN, infinite or "
