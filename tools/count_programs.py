@@ -1,9 +1,10 @@
-"""Counts the programs that the first call of each public function compiles, outside of jit.
+"""Counts the programs that first calls compile, outside of jit: public functions, and networks.
 
 Usage: python tools/count_programs.py
 
 Outside of jit, each operation on a new shape is a program of its own, of 20 to 100 ms. The calls
-are the cases of packages/sphere-transforms/tests/test_every_function.py.
+are the cases of packages/sphere-transforms/tests/test_every_function.py, and the pretrained
+networks on one picture.
 """
 
 import pathlib
@@ -11,6 +12,9 @@ import sys
 import time
 
 import jax
+import numpy as np
+
+import spin_models
 
 TESTS = pathlib.Path(__file__).parents[1] / "packages" / "sphere-transforms" / "tests"
 
@@ -24,7 +28,12 @@ def main() -> None:
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, seconds, **_: compiled.append(event) if "backend_compile" in event else None
     )
-    for name, (function, arguments) in CASES.items():
+    picture = {0: np.ones((1, 64, 64, 1), np.float32)}
+    networks = {
+        f"{name} {dataset}": (spin_models.load_pretrained(name, dataset), (picture,))
+        for name, dataset in spin_models.pretrained_names()
+    }
+    for name, (function, arguments) in (CASES | networks).items():
         jax.clear_caches()
         compiled.clear()
         began = time.perf_counter()
