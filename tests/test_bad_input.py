@@ -131,7 +131,8 @@ def test_from_the_command_line(kind, tmp_path, capsys):
 def test_a_workdir_that_holds_another_configuration(tmp_path, capsys):
     words = ["--workdir", str(tmp_path), "--config.num_train_steps", "1"]
     words += ["--config.num_eval_steps", "1", "--config.report_examples", "0"]
-    words += ["--config.per_device_batch_size", "1"]
+    words += ["--config.per_device_batch_size", "1", "--config.model_name", "tiny_classifier"]
+    words += ["--config.dataset_options.resolution", "16"]
     assert main(words) == 0
     capsys.readouterr()
     assert main([*words, "--config.learning_rate", "0.5"]) == 2

@@ -29,7 +29,8 @@ assert ("spin_classifier_6_layers", "spherical_mnist/rotated") in spin_models.pr
 assert {"digits/rotated", "spherical_mnist/rotated"} <= set(sr.dataset_names())
 import spin_train
 config = spin_train.load_config("digits")
-config.num_train_steps = 2
+config.model_name, config.num_train_steps = "tiny_classifier", 2
+config.dataset_options.resolution = 16
 summary = spin_train.train(config, "run")
 assert 0 <= summary["test"]["accuracy"] <= 1
 print(summary)

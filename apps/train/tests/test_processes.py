@@ -82,9 +82,9 @@ def run_all(commands, devices=1, exit_code=0):
 def test_one_device_eight_and_two_processes_have_the_same_gradients(tmp_path):
     """Of a spin network, with its batch statistics, from the same global batch of 16."""
     python = [sys.executable, "-c", _GRADIENTS]
-    address = free_address()
     run_all([[*python, str(tmp_path / "one.npz")]])
     run_all([[*python, str(tmp_path / "eight.npz")]], devices=8)
+    address = free_address()  # only now, because others may take it
     run_all([[*python, str(tmp_path / "two.npz"), address, str(i)] for i in range(2)])
     one, eight, two = (np.load(tmp_path / f"{name}.npz") for name in ("one", "eight", "two"))
     assert len(one.files) >= 20

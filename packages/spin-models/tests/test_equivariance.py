@@ -1,12 +1,17 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import nnx
 
 import sphere_transforms as st
 import spin_layers as sl
 import spin_registry as sr
 
+# On one worker, because tests share errors.
+pytestmark = pytest.mark.xdist_group("equivariance")
 GRID = st.EquiangularGrid(64)
 
 
@@ -30,23 +35,24 @@ def inputs(batch=32):
     return {0: coefficients * falling[None, :, None, None] * contrast[:, None, None, None]}
 
 
-def test_logits_of_the_untrained_network_hardly_change_under_rotation():
-    errors = [
-        float(sl.invariance_error(logits_of(seed), GRID, inputs(), key=jax.random.key(7)))
+@functools.cache
+def invariance_errors(name):
+    """Of four untrained networks."""
+    return [
+        float(sl.invariance_error(logits_of(seed, name), GRID, inputs(), key=jax.random.key(7)))
         for seed in range(4)
     ]
+
+
+def test_logits_of_the_untrained_network_hardly_change_under_rotation():
+    errors = invariance_errors("spin_classifier_6_layers")
     assert max(errors) < 0.05, errors
 
 
 def test_spectral_pooling_makes_the_untrained_network_less_variant():
     """In the median of four seeds."""
     errors = {
-        name: np.median(
-            [
-                sl.invariance_error(logits_of(seed, name), GRID, inputs(), key=jax.random.key(7))
-                for seed in range(4)
-            ]
-        )
+        name: np.median(invariance_errors(name))
         for name in ("spin_classifier_6_layers", "gated_spin_classifier_6_layers")
     }
     assert errors["gated_spin_classifier_6_layers"] < errors["spin_classifier_6_layers"] / 2, errors
