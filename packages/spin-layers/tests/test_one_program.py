@@ -1,5 +1,7 @@
 """Outside of `jit`, a layer is one program, and does what it does inside."""
 
+import concurrent.futures
+
 import jax
 import numpy as np
 import pytest
@@ -81,3 +83,26 @@ def test_a_program_may_close_over_a_layer_and_its_field(name):
     found, expected = jax.jit(lambda: layer(field, **options))(), layer(field, **options)
     for spin, values in expected.items():
         np.testing.assert_allclose(found[spin], values, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_an_evaluation_leaves_the_module_as_it_is(name):
+    """Threads may share a model, and no table is copied."""
+    layer = LAYERS[name]()
+    field = {0: normal(0, (3, 8, 8, 2)), 1: normal(1, (3, 8, 8, 2), np.complex64)}
+    before = jax.tree.leaves(nnx.state(layer))
+    options = {"train": False} if name in HAVE_STATISTICS else {}
+    layer(field, **options)
+    after = jax.tree.leaves(nnx.state(layer))
+    assert len(before) == len(after)
+    assert all(one is other for one, other in zip(before, after, strict=True))
+
+
+def test_threads_share_a_model():
+    layer = LAYERS["SpinBlock"]()
+    field = {0: normal(0, (3, 8, 8, 2)), 1: normal(1, (3, 8, 8, 2), np.complex64)}
+    expected = layer(field, train=False)
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        for found in threads.map(lambda _: layer(field, train=False), range(200)):
+            for spin, values in expected.items():
+                np.testing.assert_array_equal(found[spin], values)
