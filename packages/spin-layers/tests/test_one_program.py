@@ -37,6 +37,10 @@ def compiled():
     jax.monitoring.unregister_event_duration_listener(note)
 
 
+def field_of(*spins):
+    return {s: normal(s, (3, 8, 8, 2), np.complex64 if s else np.float32) for s in spins}
+
+
 def called(layer, field, name):
     options = {"train": True} if name in HAVE_STATISTICS else {}
     return layer(field, **options)
@@ -46,7 +50,7 @@ def called(layer, field, name):
 def test_a_layer_is_one_program_outside_of_jit(name, compiled):
     layer, inside = LAYERS[name](), LAYERS[name]()
     # The vectors first: the order of the spins is the caller's.
-    field = {1: normal(1, (3, 8, 8, 2), np.complex64), 0: normal(0, (3, 8, 8, 2))}
+    field = field_of(1, 0)
     jax.clear_caches()
     compiled.clear()
     found = called(layer, field, name)
@@ -66,7 +70,7 @@ def test_a_layer_is_one_program_outside_of_jit(name, compiled):
 @pytest.mark.parametrize("name", HAVE_STATISTICS)
 def test_statistics_are_updated_outside_of_jit(name):
     layer = LAYERS[name]()
-    field = {0: normal(0, (3, 8, 8, 2)), 1: normal(1, (3, 8, 8, 2), np.complex64)}
+    field = field_of(0, 1)
     updates = layer.updates if name == "SpinBatchNormalization" else layer.normalization.updates
     for count in (1, 2):
         layer(field, train=True)
@@ -78,7 +82,7 @@ def test_statistics_are_updated_outside_of_jit(name):
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_program_may_close_over_a_layer_and_its_field(name):
     layer = LAYERS[name]()
-    field = {0: normal(0, (3, 8, 8, 2)), 1: normal(1, (3, 8, 8, 2), np.complex64)}
+    field = field_of(0, 1)
     options = {"train": False} if name in HAVE_STATISTICS else {}
     found, expected = jax.jit(lambda: layer(field, **options))(), layer(field, **options)
     for spin, values in expected.items():
@@ -89,7 +93,7 @@ def test_a_program_may_close_over_a_layer_and_its_field(name):
 def test_an_evaluation_leaves_the_module_as_it_is(name):
     """Threads may share a model, and no table is copied."""
     layer = LAYERS[name]()
-    field = {0: normal(0, (3, 8, 8, 2)), 1: normal(1, (3, 8, 8, 2), np.complex64)}
+    field = field_of(0, 1)
     before = jax.tree.leaves(nnx.state(layer))
     options = {"train": False} if name in HAVE_STATISTICS else {}
     layer(field, **options)
@@ -100,7 +104,7 @@ def test_an_evaluation_leaves_the_module_as_it_is(name):
 
 def test_threads_share_a_model():
     layer = LAYERS["SpinBlock"]()
-    field = {0: normal(0, (3, 8, 8, 2)), 1: normal(1, (3, 8, 8, 2), np.complex64)}
+    field = field_of(0, 1)
     expected = layer(field, train=False)
     with concurrent.futures.ThreadPoolExecutor(8) as threads:
         for found in threads.map(lambda _: layer(field, train=False), range(200)):

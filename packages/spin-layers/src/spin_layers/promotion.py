@@ -12,17 +12,22 @@ import numpy as np
 
 def product(first: jax.Array, second: jax.Array) -> jax.Array:
     """Returns first * second, in the smallest dtype that holds both."""
-    dtype = np.result_type(first.dtype, second.dtype)
-    return first.astype(dtype) * second.astype(dtype)
+    first, second = _alike(first, second)
+    return first * second
 
 
 def difference(first: jax.Array, second: jax.Array) -> jax.Array:
     """Returns first - second, in the smallest dtype that holds both."""
-    dtype = np.result_type(first.dtype, second.dtype)
-    return first.astype(dtype) - second.astype(dtype)
+    first, second = _alike(first, second)
+    return first - second
 
 
 def total(first: jax.Array, second: jax.Array) -> jax.Array:
     """Returns first + second, in the smallest dtype that holds both."""
+    first, second = _alike(first, second)
+    return first + second
+
+
+def _alike(first: jax.Array, second: jax.Array) -> tuple[jax.Array, jax.Array]:
     dtype = np.result_type(first.dtype, second.dtype)
-    return first.astype(dtype) + second.astype(dtype)
+    return first.astype(dtype), second.astype(dtype)

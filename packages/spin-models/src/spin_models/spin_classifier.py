@@ -106,8 +106,7 @@ class SpinClassifier(nnx.Module):
         Raises:
           ValueError: the field has the wrong spins, channels, shape or dtype.
         """
-        first = self.blocks[0]
-        sl.check_field(field, first.convolution.channels_in, "SpinClassifier", first.grid)
+        self._check(field)
         return self._logits(field, train=train)
 
     @sl.one_program
@@ -133,13 +132,13 @@ class SpinClassifier(nnx.Module):
           ValueError: the field has the wrong spins, channels, shape or dtype.
         """
         found: dict[str, tuple[st.Grid, dict[int, jax.Array]]] = {}
-        packed = self._packed(field)
+        self._check(field)
+        packed = sl.pack(field)
         for number, block in enumerate(self.blocks, start=1):
             packed = block.on_packed(packed, train=False)
             found[f"block {number}"] = (block.output_grid, sl.unpack(packed, block.output_grid))
         return found
 
-    def _packed(self, field: Mapping[int, jax.Array]) -> sl.PackedField:
+    def _check(self, field: Mapping[int, jax.Array]) -> None:
         first = self.blocks[0]
         sl.check_field(field, first.convolution.channels_in, "SpinClassifier", first.grid)
-        return sl.pack(field)
