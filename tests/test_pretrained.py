@@ -30,38 +30,28 @@ def weights(request):
 
 
 @pytest.fixture(scope="module")
-def model(weights):
-    return spin_models.load_pretrained(*weights)
-
-
-@pytest.fixture(scope="module")
-def digits():
+def labels_and_logits(weights):
+    """The digits' labels, and the logits of the digits in two rotations each."""
+    model = spin_models.load_pretrained(*weights)
+    apply = nnx.jit(lambda model, spheres: model({0: spheres / np.float32(255)}, train=False))
     with np.load(DIGITS) as file:
-        return file["images"], file["labels"]
+        images, labels = file["images"], file["labels"]
+    project, _ = DRAWINGS[weights]
+    logits = []
+    for seed in (7, 1):
+        angles = st.random_euler_angles(jax.random.key(seed), (len(images),))
+        spheres = project(images, model.blocks[0].grid, angles)[..., None]
+        logits.append(np.concatenate([apply(model, batch) for batch in np.split(spheres, 10)]))
+    return labels, logits
 
 
-def logits_of(model, spheres):
-    call = nnx.jit(lambda model, batch: model({0: batch}, train=False))
-    batches = np.split(spheres[..., None] / np.float32(255), 10)
-    return np.concatenate([call(model, batch) for batch in batches])
-
-
-def rotated(weights, images, grid, seed):
-    angles = st.random_euler_angles(jax.random.key(seed), (len(images),))
-    return DRAWINGS[weights][0](images, grid, angles)
-
-
-def test_digits_in_new_rotations_are_recognised(model, weights, digits):
-    images, labels = digits
-    grid = model.blocks[0].grid
-    logits = logits_of(model, rotated(weights, images, grid, seed=7))
+def test_digits_in_new_rotations_are_recognised(weights, labels_and_logits):
+    labels, (logits, _) = labels_and_logits
     assert (logits.argmax(-1) != labels).sum() <= DRAWINGS[weights][1]
 
 
-def test_two_rotations_get_nearly_the_same_logits(model, weights, digits):
-    images, _ = digits
-    grid = model.blocks[0].grid
-    one, other = (logits_of(model, rotated(weights, images, grid, seed)) for seed in (1, 2))
+def test_two_rotations_get_nearly_the_same_logits(labels_and_logits):
+    _, (one, other) = labels_and_logits
     assert (one.argmax(-1) == other.argmax(-1)).mean() >= 0.97
 
 

@@ -12,12 +12,12 @@ from spin_train import demo
 README = Path(__file__).parents[1] / "README.md"
 
 
-def run_python(code, cwd=None, **environment):
+def run_python(code, cwd=None):
     """Runs code in a process of its own, on one device."""
     flags = {"XLA_FLAGS": os.environ["SPIN_GENERATOR_FLAG"]}
     return subprocess.run(
         [sys.executable, "-c", code],
-        env=os.environ | flags | environment,
+        env=os.environ | flags,
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -28,8 +28,7 @@ def run_python(code, cwd=None, **environment):
 def test_the_readme_example_runs(tmp_path):
     code = re.search("```python\n(.*?)```", README.read_text(), re.DOTALL).group(1)
     assert len([line for line in code.splitlines() if line]) <= 5
-    # With XLA's optimizations: the run takes longer than its compilation.
-    done = run_python(code, cwd=tmp_path, JAX_DISABLE_MOST_OPTIMIZATIONS="false")
+    done = run_python(code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     upright, rotated = re.search(
         r"^([\d.]+) \{'accuracy': ([\d.]+)", done.stdout, re.MULTILINE
