@@ -152,6 +152,12 @@ def test_digits_is_the_default():
         ("--config.learning_rate inf", "learning_rate must be a finite number, got inf"),
         ("--config.gradient_clip_norm inf", "gradient_clip_norm must be a finite number, got inf"),
         ("--config.learning_rate", "learning_rate expects a value of type float"),
+        (
+            f"--config.warmup_epochs {'9' * 300}",
+            "warmup_epochs must be at most 2**53, got a number",
+        ),
+        (f"--config.learning_rate {10**400}", "learning_rate must be"),
+        (f"--config.trial -{10**400}", "trial must be at most 2**53"),
         ("--config.model_options 3", "model_options holds options"),
         ("--config.num_train_steps 0", "num_train_steps must be -1 or at least 1, got 0"),
         ("--config.per_device_batch_size 0", "per_device_batch_size must be at least 1"),

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import spin_train
-from spin_train import demo
+from spin_train.demo import comparison
+from spin_train.demo.__main__ import main
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -58,14 +59,14 @@ def test_the_demo_prints_a_table_and_fails_below_its_accuracy(tmp_path, capsys, 
         asked.append((config.model_name, config.dataset, config.eval_dataset))
         return {"param_count": 11594, "test": {"accuracy": accuracy}}
 
-    monkeypatch.setattr(demo, "train", train)
+    monkeypatch.setattr(comparison, "train", train)
     accuracy = 0.96
-    assert demo.main(["--workdir", str(tmp_path)]) == 0
+    assert main(["--workdir", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "trained/tested" in out
     assert out.count("96.00%") == 4
     assert "tiny_cnn_classifier_NR_R" in out
     assert ("tiny_classifier", "digits/canonical", "digits/rotated") in asked
     accuracy = 0.94
-    assert demo.main(["--workdir", str(tmp_path), "--skip-canonical"]) == 1
+    assert main(["--workdir", str(tmp_path), "--skip-canonical"]) == 1
     assert "expected 0.95" in capsys.readouterr().err

@@ -14,7 +14,7 @@ COMMANDS = {
     "spin-evaluate": ("spin_train.cli.evaluate", ["--workdir", "{folder}"]),
     "spin-export": ("spin_train.cli.export", ["--workdir", "{folder}", "--output", "{folder}/w"]),
     "spin-predict": ("spin_train.cli.predict", ["--workdir", "{folder}", "{folder}/image.png"]),
-    "spin-data": ("spin_data.command_line", ["show", "digits/rotated", "--output={folder}/a.png"]),
+    "spin-data": ("spin_data.__main__", ["show", "digits/rotated", "--output={folder}/a.png"]),
 }
 
 
@@ -79,6 +79,30 @@ def test_ctrl_c_during_the_compilation_of_the_first_step(start, tmp_path):
     assert "Traceback" not in rest
 
 
+def check_end(process, rest, command, number):
+    """It ends as if there had been no signal, or with its exit code and one line."""
+    assert process.returncode in (0, 128 + number), (process.returncode, rest)
+    lines = [line for line in rest.splitlines() if line.startswith(f"{command}: stopped by ")]
+    assert len(lines) == (process.returncode != 0), rest
+    assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize("seconds", [0, 0.01, 0.02, 0.05])
+def test_a_signal_when_everything_is_written(tmp_path, seconds):
+    """Python ends its threads, its libraries and itself; no moment of this is without an answer."""
+    words = ["show", "digits/canonical", "--count=1", f"--output={tmp_path / 'a.png'}"]
+    number = signal.SIGINT if seconds in (0, 0.02) else signal.SIGTERM
+    with begun("spin_data.__main__", words) as process:
+        for line in process.stdout:
+            if "a.png" in line:
+                break
+        time.sleep(seconds)
+        process.send_signal(number)
+        rest = process.stdout.read()
+    check_end(process, rest, "spin-data", number)
+    assert (tmp_path / "a.png").exists()
+
+
 def test_a_signal_after_the_report(start, words, tmp_path):
     words += ["--config.num_train_steps=1"]
     process = start("--workdir", str(tmp_path / "run"), *words)
@@ -88,6 +112,5 @@ def test_a_signal_after_the_report(start, words, tmp_path):
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=60)[0]
     # The process may be over already, or be in the last of its own steps.
-    assert process.returncode in (0, 130, -signal.SIGINT)
-    assert "Traceback" not in rest
+    check_end(process, rest, "spin-train", signal.SIGINT)
     assert (tmp_path / "run" / "summary.json").exists()

@@ -222,8 +222,16 @@ def test_good_images_are_predicted_beside_bad_ones(weights, tmp_path, capsys):
     found = [json.loads(line)["image"] for line in capsys.readouterr().out.splitlines()]
     assert found == [str(tmp_path / name) for name in ("a.png", "c.png", "more/d.JPG")]
     (tmp_path / "none").mkdir()
-    assert predict.main([*words, str(tmp_path / "none")]) == 2
-    assert "none: no images in this folder" in capsys.readouterr().err
+    names = ["gone.png", "none", "a.png"]
+    assert predict.main([*words, *(str(tmp_path / name) for name in names)]) == 2
+    captured = capsys.readouterr()
+    assert [json.loads(line)["image"] for line in captured.out.splitlines()] == [
+        str(tmp_path / "a.png")
+    ]
+    first, second = captured.err.splitlines()
+    assert "gone.png" in first
+    assert second == f"spin-predict: {tmp_path / 'none'}: no images in this folder"
+    names = ["a.png", "b.png", "gone.png", "c.png"]
     model = spin_train.model_of_weights(weights)
     (tmp_path / "b.png").write_text("no image")
     with pytest.raises(spin_train.UserError, match=r"b\.png.*; .*gone\.png"):

@@ -160,6 +160,7 @@ CASES = {
 # Functions whose arguments or results are not arrays of JAX.
 WITHOUT_A_CASE = {
     "check_x64": "checks a dtype",
+    "checked_real_dtype": "checks a dtype",
     "describe_grid": "describes a grid as a dictionary",
     "estimate_memory": "returns numbers of bytes",
     "factors_of_profile": "computes in NumPy",

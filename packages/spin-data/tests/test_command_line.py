@@ -10,7 +10,7 @@ from PIL import Image
 
 from sphere_transforms import EquiangularGrid
 from spin_data import ArraySource, Dataset, draw_samples, write_fields
-from spin_data.command_line import main
+from spin_data.__main__ import main
 from spin_data.digits import load as make_digits
 from spin_registry import ClassSpec, FieldSpec
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import spin_registry as sr
-from sphere_transforms import EquiangularGrid
+from sphere_transforms import EquiangularGrid, HealpixGrid
 from spin_data import (
     check_dataset,
     image_size,
@@ -147,10 +147,10 @@ def panorama_of(height, width):
     return smooth(theta[:, None], phi[None])
 
 
+@pytest.mark.parametrize("grid", [EquiangularGrid(32), HealpixGrid(8)], ids=repr)
 @pytest.mark.parametrize(("height", "width"), [(200, 400), (180, 240)])
-def test_panoramas_are_sampled_where_they_are(height, width):
-    grid = EquiangularGrid(32)
-    expected = smooth(grid.colatitudes[:, None], grid.longitudes[None])
+def test_panoramas_are_sampled_where_they_are(height, width, grid):
+    expected = smooth(*grid.points)
     found = sample_panorama(panorama_of(height, width)[..., None], grid)[..., 0]
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
@@ -182,6 +182,24 @@ def test_fine_panoramas_are_averaged(tmp_path):
     expected = 40 + 175 * smooth(grid.colatitudes[:, None], grid.longitudes[None])
     # 200 pixels of noise 40 leave 4, and interpolation between averages less.
     np.testing.assert_allclose(field, expected, atol=14)
+
+
+@pytest.mark.parametrize("read", [read_image, read_panorama])
+def test_files_are_read_onto_healpix(tmp_path, read):
+    """Fine pixels are averaged first, as for a grid of rings with as many samples."""
+    rows, columns = np.indices((150, 300)) / 50
+    values = np.uint8(127 * (1 + np.sin(rows) * np.cos(columns)))
+    save(tmp_path / "wide.png", values)
+    found = read(tmp_path / "wide.png", HealpixGrid(16), grayscale=True)
+    assert found.shape == (3072, 1)
+    fine = EquiangularGrid(128)
+    on_rings = read(tmp_path / "wide.png", fine, grayscale=True)[..., 0]
+    theta, phi = HealpixGrid(16).points
+    row = np.rint(theta / np.pi * (fine.shape[0] - 1)).astype(int)
+    column = np.rint(phi / (2 * np.pi) * fine.shape[1]).astype(int) % fine.shape[1]
+    difference = np.abs(found[:, 0] - on_rings[row, column])
+    assert np.mean(difference) < 3
+    assert np.mean(np.abs(np.roll(found[:, 0], 500) - on_rings[row, column])) > 20
 
 
 def test_photographs_are_turned_upright(tmp_path):
@@ -358,7 +376,17 @@ def test_odd_images_are_read_or_named(tmp_path, kind, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [{"validation": "abc"}, {"test": None}, {"seed": "x"}, {"seed": 1.5}]
+    "options",
+    [
+        {"validation": "abc"},
+        {"test": None},
+        {"seed": "x"},
+        {"seed": 1.5},
+        {"class_names": 3},
+        {"class_names": "cat"},
+        {"class_names": ["cat", 1]},
+        {"class_names": ["cat", "cat"]},
+    ],
 )
 def test_options_of_another_type_are_refused(pictures, options):
     (name,) = options

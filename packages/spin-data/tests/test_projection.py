@@ -1,13 +1,14 @@
 """The projection against a slow loop over points, known positions, and its symmetries."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from sphere_transforms import EquiangularGrid, random_euler_angles
-from spin_data import project_as_published, project_images
+from sphere_transforms import EquiangularGrid, HealpixGrid, random_euler_angles
+from spin_data import project_as_published, project_gradients, project_images
 
 GRID = EquiangularGrid(16)
 RNG = np.random.default_rng(0)
@@ -36,6 +37,31 @@ def project_slowly(image, grid, rotation):
                 weight_y = max(0, 1 - abs(plane_y - center_y) * side / 3)
                 result[index] += weight_x * weight_y * image[row, column]
     return result
+
+
+def test_pixels_of_healpix_show_what_the_slow_reference_does():
+    class Ring(NamedTuple):
+        """One pixel of the grid, as a grid of one ring."""
+
+        colatitudes: np.ndarray
+        longitudes: np.ndarray
+        shape: tuple[int, int] = (1, 1)
+
+    grid = HealpixGrid(4)
+    images = RNG.uniform(size=(2, 5, 5, 2))
+    angles = random_euler_angles(RNG, (2,))
+    found = project_images(images, grid, angles)
+    assert found.shape == (2, 192, 2)
+    for number, triple in enumerate(np.stack(angles, axis=-1)):
+        rotation = Rotation.from_euler("ZYZ", triple)
+        for pixel in range(0, 192, 5):
+            point = Ring(grid.colatitudes[[pixel]], grid.longitudes[[pixel]])
+            expected = project_slowly(images[number, ..., 1], point, rotation)
+            np.testing.assert_allclose(found[number, pixel, 1], expected[0, 0], atol=1e-6)
+    gradients = project_gradients(images, grid, angles)
+    assert gradients.shape == (2, 192, 2)
+    alone = project_gradients(images[:1, ..., 1], grid, [angle[:1] for angle in angles])
+    np.testing.assert_array_equal(gradients[:1, ..., 1], alone)
 
 
 def test_equals_the_slow_reference():

@@ -131,6 +131,7 @@ WITHOUT_A_CASE = {
     "SharedTransforms": "makes transforms, outside of programs",
     "Weights": "values that were read",
     "check_field": "checks shapes",
+    "checked_momentum": "checks a number",
     "complex_normal": "draws parameters, outside of programs",
     "create_with_weights": "reads files",
     "equivariance_error": "field_difference of a function's results",

@@ -105,7 +105,7 @@ def test_an_empty_batch_has_no_logits(name):
 def test_what_a_model_cannot_be_made_for_is_refused():
     with pytest.raises(ValueError, match="spin 0 alone"):
         create("tiny_cnn_classifier", channels={0: 1, 1: 1})
-    with pytest.raises(ValueError, match="each needs one for every block"):
+    with pytest.raises(ValueError, match="each option needs one entry for each layer"):
         create("tiny_classifier", widths=(8, 8))
     with pytest.raises(ValueError, match="filter_values is 6"):
         create("tiny_classifier", resolution=8)

@@ -96,13 +96,43 @@ def test_the_last_words_are_those_of_the_command():
     assert outcome(process)[2] == "command: SIGTERM, good bye\n"
 
 
-def test_signals_are_answered_to_the_end_of_the_process():
-    process = start("pass", before=f"atexit.register(lambda: {STUCK})")
+def test_signals_are_answered_while_python_runs_what_was_left_for_the_end():
+    process = start("pass", setup=f"atexit.register(lambda: {STUCK})")
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     code, out, err = outcome(process)
     assert (code, out) == (130, "buffered\ncleaned\n")
     assert err == "command: stopped by SIGINT\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_change_nothing_when_all_is_done(number):
+    """Python takes its modules apart, with those of the libraries."""
+    library = "class Library:\n    def __del__(self):\n        time.sleep(1)\nlibrary = Library()"
+    process = start("pass", before=library)
+    time.sleep(0.5)
+    process.send_signal(number)
+    assert outcome(process) == (0, "buffered\ncleaned\n", "")
+
+
+def test_the_watching_thread_has_the_last_words():
+    """The main thread ends because of the signal as well, a little later."""
+    setup = "signals.farewell = lambda number: 'by the thread'"
+    work = "time.sleep(1); sys.exit(signals.end_by(signal.SIGTERM, 'by the command'))"
+    # The thread waits for its output at the end, and the command comes in between.
+    slow = "import signal; from spin_registry import command_signals as module; "
+    slow += "module._flush, module._SECONDS_FOR_OUTPUT = lambda: time.sleep(60), 2"
+    process = start(work, setup=setup, before=slow)
+    process.send_signal(signal.SIGTERM)
+    assert outcome(process)[::2] == (143, "command: by the thread\n")
+
+
+def test_the_command_has_the_last_words():
+    work = "code = signals.end_by(signal.SIGTERM, 'by the command'); time.sleep(1); sys.exit(code)"
+    process = start(work, before="import signal")
+    assert process.stderr.readline() == "command: by the command\n"
+    process.send_signal(signal.SIGTERM)
+    assert outcome(process) == (143, "buffered\ncleaned\n", "")
 
 
 def test_a_process_that_must_not_wait_ends_with_its_code():

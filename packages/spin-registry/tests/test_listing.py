@@ -3,7 +3,7 @@ import json
 import pytest
 
 from spin_registry import discovery, listing
-from spin_registry.listing import main
+from spin_registry.__main__ import main
 
 MINE = """
 @sr.hookimpl

@@ -18,6 +18,9 @@ from spin_train.configs import default
 from spin_train.configuration_keys import KEYS, OPEN_KEYS, Key
 from spin_train.errors import ConfigurationError, UserError, nearest
 
+# Larger ones are neither exact in float64 nor of use.
+_LARGEST_WHOLE_NUMBER = 2**53
+
 
 def preset_names() -> tuple[str, ...]:
     """Returns the names of the presets, which are the modules of `spin_train.configs`."""
@@ -182,7 +185,12 @@ def _plain(value: Any) -> Any:
 
 def _checked(key: str, value: Any, expected: type) -> Any:
     value = _plain(value)
-    if expected is float and isinstance(value, int) and not isinstance(value, bool):
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if expected in (int, float) and whole and abs(value) > _LARGEST_WHOLE_NUMBER:
+        raise ConfigurationError(
+            f"{key} must be at most 2**53, got a number of {value.bit_length()} bits"
+        )
+    if expected is float and whole:
         return float(value)
     if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
         raise ConfigurationError(f"{key} expects {expected.__name__}, got {value!r}")

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
         wigner_d,
         wigner_d_planes,
     )
-    from sphere_transforms.jax_extensions import check_x64
+    from sphere_transforms.jax_extensions import check_x64, checked_real_dtype
     from sphere_transforms.rotation import (
         EulerAngles,
         euler_angles,
@@ -101,6 +101,7 @@ _ROOMS = {
     "SpinTransform": "transform",
     "change_band_limit": "fields",
     "check_x64": "jax_extensions",
+    "checked_real_dtype": "jax_extensions",
     "coefficients_from_orders": "transform",
     "conjugate_coefficients": "fields",
     "convolve_axisymmetric": "calculus",
@@ -167,6 +168,7 @@ __all__ = [
     "SpinTransform",
     "change_band_limit",
     "check_x64",
+    "checked_real_dtype",
     "coefficients_from_orders",
     "conjugate_coefficients",
     "convolve_axisymmetric",

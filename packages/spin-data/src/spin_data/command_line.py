@@ -9,7 +9,6 @@ from typing import Any
 
 import spin_registry
 from spin_data.option_values import parse_option
-from spin_registry.command_signals import CommandSignals
 
 _USERS_FAULT = (
     spin_registry.RegistryError,
@@ -20,20 +19,12 @@ _USERS_FAULT = (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command.
+def run(arguments: Sequence[str] | None) -> int:
+    """Runs the command and returns the exit status: 0, or 2 after a user error, which is printed.
 
     Args:
       arguments: command-line arguments; None for those of the process.
-
-    Returns:
-      The exit status: 0, or 2 after a user error, which is printed as one line on stderr.
     """
-    with CommandSignals("spin-data", is_process=arguments is None):
-        return _main(arguments)
-
-
-def _main(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     parsed, others = parser.parse_known_args(arguments)
     # argparse accepts the loader's options in one place only, not both before and after a flag.
@@ -152,7 +143,3 @@ def _parser() -> argparse.ArgumentParser:
             help="an option of the dataset's loader, for example resolution=32",
         )
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

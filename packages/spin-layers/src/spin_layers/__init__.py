@@ -18,7 +18,7 @@ from spin_layers.one_program import one_program
 from spin_layers.packed_field import PackedField, pack, unpack
 from spin_layers.phase_collapse import PhaseCollapse
 from spin_layers.pooling import global_pool, global_pool_packed, sphere_mean, weighted_pool
-from spin_layers.running_statistics import MANY_UPDATES, without_start
+from spin_layers.running_statistics import MANY_UPDATES, checked_momentum, without_start
 from spin_layers.shared_transforms import SharedTransforms
 from spin_layers.weights import (
     Weights,
@@ -44,6 +44,7 @@ __all__ = [
     "SpinFilter",
     "Weights",
     "check_field",
+    "checked_momentum",
     "complex_normal",
     "create_with_weights",
     "equivariance_error",

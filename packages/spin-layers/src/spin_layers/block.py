@@ -34,6 +34,9 @@ class SpinBlock(nnx.Module):
       equivariant for fields below the band limit of the finer grid. It also costs less, because the
       block synthesises no field on the finer grid.
 
+    A call outside of `jit` is compiled as one program (see `one_program`), so a subclass cannot branch
+    on values in `on_packed`.
+
     Attributes:
       output_grid: grid of the output.
       convolution: the filter of the convolution.
@@ -65,7 +68,7 @@ class SpinBlock(nnx.Module):
           pool: whether to halve the resolution.
           pooling: "weighted" or "spectral".
           nonlinearity: "magnitude" for `MagnitudeNonlinearity`, "gated" for `GatedNonlinearity`.
-          momentum: momentum of the running statistics of the normalisation.
+          momentum: momentum of the normalisation's running statistics, at least 0 and below 1.
           dtype: real dtype of the parameters, float32 or float64.
           precision: precision of the matrix products.
           transforms: the transforms of the blocks of a network, which share their tables; None for
@@ -73,8 +76,11 @@ class SpinBlock(nnx.Module):
           rngs: the "params" stream draws the filters.
 
         Raises:
-          ValueError: `pooling` or `nonlinearity` is unknown, or a layer rejects its arguments.
+          ValueError: `pool`, `pooling` or `nonlinearity` is not allowed, or a layer rejects its
+            arguments.
         """
+        if pool not in (True, False):
+            raise ValueError(f"SpinBlock: pool is {pool!r}; it must be True or False.")
         if pooling not in ("weighted", "spectral"):
             raise ValueError(f"SpinBlock: pooling is {pooling!r}; take 'weighted' or 'spectral'.")
         if nonlinearity not in ("magnitude", "gated"):

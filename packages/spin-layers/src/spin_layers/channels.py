@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 import sphere_transforms as st
 
@@ -20,16 +21,21 @@ def checked_channels(channels: Channels, what: str) -> dict[int, int]:
       what: the argument's name; error messages begin with it.
 
     Raises:
-      ValueError: the mapping is empty, a spin is not an integer, or a number of channels is not
-        positive.
+      ValueError: it is no mapping, or an empty one, a spin is not an integer, or a number of
+        channels is not a positive integer.
     """
-    wrong = [spin for spin, count in channels.items() if not isinstance(spin, int) or count < 1]
-    if not channels or wrong:
+    if (
+        not isinstance(channels, Mapping)
+        or not channels
+        or not all(_is_whole(spin) and _is_whole(count) for spin, count in channels.items())
+        or min(channels.values()) < 1
+    ):
+        given = dict(channels) if isinstance(channels, Mapping) else repr(channels)
         raise ValueError(
-            f"{what} is {dict(channels)}; it must map at least one spin weight to a positive "
+            f"{what} is {given}; it must map at least one spin weight to a positive "
             "number of channels, for example {0: 16, 1: 16}."
         )
-    return {spin: int(channels[spin]) for spin in sorted(channels)}
+    return {int(spin): int(channels[spin]) for spin in sorted(channels)}
 
 
 def check_field(
@@ -82,3 +88,7 @@ def along_channels(values: jax.Array, field: jax.Array) -> jax.Array:
 def _sides(shape: tuple[int, ...]) -> tuple[object, ...]:
     """The axes of the sphere of an array that is to be a field on a grid that is not known."""
     return shape[1:-1] if len(shape) in (3, 4) else ("lat", "long")
+
+
+def _is_whole(number: object) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)

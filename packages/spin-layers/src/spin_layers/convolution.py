@@ -57,7 +57,7 @@ class SpinFilter(nnx.Module):
         Raises:
           ValueError: the filter has too many or too few values.
         """
-        st.check_x64(dtype, f"{type(self).__name__}: dtype")
+        dtype = st.checked_real_dtype(dtype, f"{type(self).__name__}: dtype")
         self.channels_in = nnx.static(checked_channels(channels_in, "channels_in"))
         self.channels_out = nnx.static(checked_channels(channels_out, "channels_out"))
         self.precision = precision
@@ -67,7 +67,7 @@ class SpinFilter(nnx.Module):
         )
         size_in, size_out = sum(self.channels_in.values()), sum(self.channels_out.values())
         scale = 1 / np.sqrt(len(self.channels_in) * size_in * size_out)
-        complex_dtype = np.result_type(np.dtype(dtype), np.complex64)
+        complex_dtype = np.result_type(dtype, np.complex64)
         shape = (size_in, size_out, values)
         self.kernel = nnx.Param(complex_normal(rngs.params(), shape, complex_dtype, scale))
 
@@ -198,9 +198,10 @@ def localized_filter_matrix(band_limit: int, values: int) -> np.ndarray:
     Raises:
       ValueError: `values` is out of range.
     """
-    if not 2 <= values <= band_limit:
+    whole = isinstance(values, int | np.integer) and not isinstance(values, bool)
+    if not whole or not 2 <= values <= band_limit:
         raise ValueError(
-            f"filter_values is {values}; a filter over {band_limit} degrees takes from 2 to "
+            f"filter_values is {values!r}; a filter over {band_limit} degrees takes from 2 to "
             f"{band_limit} values, or None for one per degree."
         )
     knots = np.linspace(0, band_limit - 1, values)

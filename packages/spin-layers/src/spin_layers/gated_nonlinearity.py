@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+import sphere_transforms as st
 from spin_layers.channels import Channels, along_channels, check_field, checked_channels
 from spin_layers.initialization import filled, lecun_normal
 from spin_layers.modulus import modulus, modulus_of
@@ -60,8 +61,9 @@ class GatedNonlinearity(nnx.Module):
           rngs: the "params" stream draws the kernels.
 
         Raises:
-          ValueError: `channels` lacks spin 0, or has no other spin.
+          ValueError: `channels` lacks spin 0, or has no other spin, or the dtype is not allowed.
         """
+        dtype = st.checked_real_dtype(dtype, "GatedNonlinearity: dtype")
         self.channels = nnx.static(checked_channels(channels, "channels"))
         self.negative_slope, self.precision = negative_slope, precision
         others = {spin: count for spin, count in self.channels.items() if spin != 0}

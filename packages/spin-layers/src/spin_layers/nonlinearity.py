@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+import sphere_transforms as st
 from spin_layers.channels import Channels, along_channels, check_field, checked_channels
 from spin_layers.initialization import filled
 from spin_layers.modulus import modulus
@@ -49,6 +50,7 @@ class MagnitudeNonlinearity(nnx.Module):
           epsilon: added to the modulus in the denominator.
           dtype: dtype of the biases, float32 or float64.
         """
+        dtype = st.checked_real_dtype(dtype, "MagnitudeNonlinearity: dtype")
         self.channels = nnx.static(checked_channels(channels, "channels"))
         self.negative_slope, self.epsilon = negative_slope, epsilon
         self.bias = nnx.Dict(

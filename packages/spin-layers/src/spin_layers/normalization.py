@@ -17,7 +17,7 @@ from spin_layers.modulus import squared_modulus
 from spin_layers.one_program import one_program
 from spin_layers.pooling import sphere_mean
 from spin_layers.promotion import difference, product, total
-from spin_layers.running_statistics import MANY_UPDATES, without_start
+from spin_layers.running_statistics import MANY_UPDATES, checked_momentum, without_start
 
 
 class SpinBatchNormalization(nnx.Module):
@@ -59,13 +59,18 @@ class SpinBatchNormalization(nnx.Module):
         Args:
           grid: grid of the fields.
           channels: channels per spin.
-          momentum: momentum of the running statistics.
+          momentum: momentum of the running statistics, at least 0 and below 1.
           epsilon: added to the second moment.
           dtype: real dtype of the parameters, float32 or float64.
+
+        Raises:
+          ValueError: the channels, the momentum or the dtype is not allowed.
         """
-        self.grid, self.momentum, self.epsilon = grid, momentum, epsilon
+        dtype = st.checked_real_dtype(dtype, "SpinBatchNormalization: dtype")
+        self.grid, self.epsilon = grid, epsilon
+        self.momentum = checked_momentum(momentum, "SpinBatchNormalization: momentum")
         self.channels = nnx.static(checked_channels(channels, "channels"))
-        complex_dtype = np.result_type(np.dtype(dtype), np.complex64)
+        complex_dtype = np.result_type(dtype, np.complex64)
         names = {f"spin_{spin}": count for spin, count in self.channels.items()}
         self.scale = nnx.Dict({k: nnx.Param(filled(1, c, complex_dtype)) for k, c in names.items()})
         self.second_moment = nnx.Dict(

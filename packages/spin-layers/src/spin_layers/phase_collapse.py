@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+import sphere_transforms as st
 from spin_layers.channels import Channels, along_channels, check_field, checked_channels
 from spin_layers.initialization import complex_normal, filled
 from spin_layers.modulus import modulus
@@ -45,8 +46,9 @@ class PhaseCollapse(nnx.Module):
           rngs: the "params" stream draws the kernels.
 
         Raises:
-          ValueError: `channels` lacks spin 0.
+          ValueError: `channels` lacks spin 0, or the dtype is not allowed.
         """
+        dtype = st.checked_real_dtype(dtype, "PhaseCollapse: dtype")
         self.channels = nnx.static(checked_channels(channels, "channels"))
         if 0 not in self.channels:
             raise ValueError(
@@ -55,7 +57,7 @@ class PhaseCollapse(nnx.Module):
             )
         self.precision = precision
         scalars, everything = self.channels[0], sum(self.channels.values())
-        complex_dtype = np.result_type(np.dtype(dtype), np.complex64)
+        complex_dtype = np.result_type(dtype, np.complex64)
 
         def kernel(size_in: int) -> nnx.Param:
             shape, scale = (size_in, scalars), 1 / np.sqrt(size_in)

@@ -13,6 +13,7 @@ from flax import nnx
 import sphere_transforms as st
 import spin_layers as sl
 import spin_registry as sr
+from spin_models.per_layer import check_per_layer, check_widths
 
 
 class CNNClassifier(nnx.Module):
@@ -46,7 +47,7 @@ class CNNClassifier(nnx.Module):
           output: the number of classes.
           widths: number of channels of each layer.
           pool: for each layer, whether it first averages over 2x2 pixels.
-          momentum: momentum of the running statistics of the normalisations.
+          momentum: momentum of the running statistics, at least 0 and below 1.
           dtype: dtype of the parameters, float32 or float64.
           precision: precision of the convolutions and of the dense layer.
           rngs: the "params" stream draws the parameters.
@@ -65,11 +66,12 @@ class CNNClassifier(nnx.Module):
                 f"CNNClassifier reads a map of latitudes and longitudes, and {input.grid!r} has "
                 "pixels; use a spin classifier, or another grid."
             )
-        if not len(widths) == len(pool) > 0:
-            raise ValueError(
-                f"CNNClassifier: widths has {len(widths)} entries, pool {len(pool)}; each needs "
-                "one entry for every layer."
-            )
+        check_per_layer("CNNClassifier", widths=widths, pool=pool)
+        check_widths("CNNClassifier", widths)
+        if not all(halves in (True, False) for halves in pool):
+            raise ValueError(f"CNNClassifier: pool is {pool!r}; each entry is True or False.")
+        momentum = sl.checked_momentum(momentum, "CNNClassifier: momentum")
+        dtype = st.checked_real_dtype(dtype, "CNNClassifier: dtype")
         self.grid = input.grid
         self.channels = nnx.static(dict(input.channels))
         self.pool = tuple(pool)

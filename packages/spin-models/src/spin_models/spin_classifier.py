@@ -12,6 +12,7 @@ from flax import nnx
 import sphere_transforms as st
 import spin_layers as sl
 import spin_registry as sr
+from spin_models.per_layer import check_per_layer, check_widths
 
 
 class SpinClassifier(nnx.Module):
@@ -49,19 +50,22 @@ class SpinClassifier(nnx.Module):
           pool: for each block, whether it halves the resolution.
           pooling: "weighted" or "spectral", see `spin_layers.SpinBlock`.
           nonlinearity: "magnitude" or "gated", see `spin_layers.SpinBlock`.
-          momentum: momentum of the running statistics of the normalisations.
+          momentum: momentum of the running statistics, at least 0 and below 1.
           dtype: real dtype of the parameters, float32 or float64.
           precision: precision of the matrix products.
           rngs: the "params" stream draws the parameters.
 
         Raises:
-          ValueError: the sequences differ in length, the grid is too coarse for the pooling, or a
-            layer rejects its arguments.
+          ValueError: an option is no sequence, the sequences differ in length, the grid is too
+            coarse for the pooling, or a layer rejects its arguments.
         """
-        if not len(widths) == len(filter_values) == len(pool) > 0:
+        options = {"widths": widths, "filter_values": filter_values, "pool": pool}
+        check_per_layer("SpinClassifier", **options)
+        check_widths("SpinClassifier", widths)
+        if not isinstance(spins, Sequence) or not all(isinstance(spin, int) for spin in spins):
             raise ValueError(
-                f"SpinClassifier: widths has {len(widths)} entries, filter_values "
-                f"{len(filter_values)}, pool {len(pool)}; each needs one for every block."
+                f"SpinClassifier: spins is {spins!r}; it needs a sequence of whole numbers, in "
+                "Python such as (0, 1), on the command line such as 0,1."
             )
         grid, channels = input.grid, dict(input.channels)
         blocks, transforms = [], sl.SharedTransforms()

@@ -1,16 +1,18 @@
-"""Answers SIGINT and SIGTERM for the commands, from their first line to the end of the process.
+"""Answers SIGINT and SIGTERM for the commands, from their first line to their last.
 
 Python runs a signal's handler between two instructions of the main thread. While this thread waits
 in a library, for example for a compilation of a minute, nothing is answered. An exception in the
 midst of a library's import, or the end of the interpreter while a library's threads work, may crash
 the process. A second thread therefore watches the signals and ends the process, without the steps
 that end an interpreter. Whatever a command writes is complete or absent without these steps too.
+
+Commands import this module first, and everything else while their signals are answered.
 """
 
+import atexit
 import contextlib
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -27,7 +29,9 @@ class CommandSignals:
     signal's number. If `farewell` says that something would be lost, the signal is only announced,
     and a handler of the command's own must stop it. A second SIGINT ends the process in any case.
 
-    The handlers stay after the context has ended, for as long as the process lasts.
+    The handlers stay after the context has ended, until Python has waited for all threads and has
+    run all functions that were registered to run at the end. Then everything is written, and
+    signals no longer change how the process ends.
 
     Attributes:
       farewell: returns the last words for a signal, or None if the process must not end now,
@@ -45,19 +49,19 @@ class CommandSignals:
         self.farewell: Callable[[signal.Signals], str | None] = _stopped_by
         self.ends_at_once = False
         self._command, self._is_process = command, is_process
-        self._last_words = threading.Lock()
+        self._last_words = threading.RLock()  # held by the thread that decides how it ends
 
     def __enter__(self) -> Self:
         """Installs the handlers, and starts the thread that watches."""
         if self._is_process:
-            reader, writer = socket.socketpair()
-            writer.setblocking(False)
+            atexit.register(self._stop_answering)  # before all others, so that it runs last
+            reader, writer = os.pipe()
+            os.set_blocking(writer, False)
             for number in (signal.SIGINT, signal.SIGTERM):
                 # Signals without a handler in Python are not written to the file descriptor.
                 signal.signal(number, _do_nothing)
-            signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-            watch = threading.Thread(target=self._watch, args=(reader, writer), daemon=True)
-            watch.start()
+            signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+            threading.Thread(target=self._watch, args=(reader,), daemon=True).start()
         return self
 
     def __exit__(
@@ -66,7 +70,7 @@ class CommandSignals:
         error: BaseException | None,
         place: TracebackType | None,
     ) -> None:
-        """Does nothing: signals are answered until the process ends."""
+        """Does nothing: signals are answered until `_stop_answering`."""
 
     def end(self, code: int) -> int:
         """Returns the exit code of the command, or ends the process if it must not wait."""
@@ -74,10 +78,27 @@ class CommandSignals:
             _end_process(code)
         return code
 
-    def _watch(self, reader: socket.socket, writer: socket.socket) -> None:
-        del writer  # an argument, so that it is open for as long as this thread
+    def end_by(self, number: signal.Signals, words: str) -> int:
+        """Prints the last words after a signal, and returns the exit code.
+
+        From now on the watching thread is silent. If it is about to end the process, this does not
+        return.
+        """
+        if self._is_process:
+            self._last_words.acquire()
+        self._say(words)
+        return 128 + number
+
+    def _stop_answering(self) -> None:
+        # If the watching thread is about to end the process, its exit code is the answer.
+        self._last_words.acquire()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # Python would otherwise put back the default, which ends the process without a word.
+            signal.signal(number, signal.SIG_IGN)
+
+    def _watch(self, reader: int) -> None:
         interrupts = 0
-        while data := reader.recv(1):
+        while data := os.read(reader, 1):
             if data[0] not in (signal.SIGINT, signal.SIGTERM):
                 continue
             number = signal.Signals(data[0])

@@ -1,4 +1,4 @@
-"""The command `spin-list`: prints the registered entries and the plugins that failed to load."""
+"""Lists the registered entries and the plugins that failed to load, for the command `spin-list`."""
 
 import argparse
 import contextlib
@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from spin_registry.catalogue import Catalogue, Plugin, Registration, Registry
-from spin_registry.command_signals import CommandSignals
 from spin_registry.discovery import discover_installed
 
 Row = dict[str, Any]
@@ -17,20 +16,8 @@ Row = dict[str, Any]
 _SECONDS_PER_PLUGIN = 20.0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the registry.
-
-    Args:
-      arguments: command-line arguments; None for those of the process.
-
-    Returns:
-      The exit status: 0, also if plugins are broken or names are registered more than once.
-    """
-    with CommandSignals("spin-list", is_process=arguments is None):
-        return _main(arguments)
-
-
-def _main(arguments: Sequence[str] | None) -> int:
+def print_registry(arguments: Sequence[str] | None) -> int:
+    """Parses the arguments of the command, prints the registry, and returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="spin-list",
         description="List the registered models, datasets and grids, the names that are "

@@ -1,13 +1,15 @@
 """The command `spin-evaluate`: metrics and equivariance of a run, on its dataset or another."""
 
-import argparse
+from __future__ import annotations
+
 import sys
-import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from spin_registry.command_signals import CommandSignals
-from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
+
+if TYPE_CHECKING:
+    import argparse
 
 _LONGEST_NAME = 100
 
@@ -19,6 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str] | None) -> int:
+    # Imported here, so that a signal is answered while they load.
+    from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
+
     parser = Parser(prog="spin-evaluate", description=__doc__)
     parser.add_argument("--workdir", type=user_path, required=True, help="the run's directory")
     parser.add_argument("--dataset", help="dataset to evaluate on (default: the run's own)")
@@ -50,7 +55,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     source = run.source(arguments.split)
     for remark in run.remarks:
         print(f"note: {remark}", flush=True)
-    result: dict[str, Any] = {
+    result: dict[str, object] = {
         "dataset": run.dataset_name,
         "dataset_version": run.dataset.version,
         "split": arguments.split,
@@ -88,6 +93,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _file_name(words: str) -> str:
+    import zlib
+
     name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
     if len(name) <= _LONGEST_NAME:
         return name

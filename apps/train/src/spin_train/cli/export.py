@@ -1,11 +1,15 @@
 """The command `spin-export`: writes a run's weights as safetensors, for `spin_models.load`."""
 
-import argparse
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from spin_registry.command_signals import CommandSignals
-from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -15,6 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str] | None) -> int:
+    # Imported here, so that a signal is answered while they load.
+    from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
+
     parser = Parser(prog="spin-export", description=__doc__)
     parser.add_argument("--workdir", type=user_path, required=True, help="the run's directory")
     parser.add_argument(

@@ -1,13 +1,15 @@
 """The command `spin-predict`: labels images with a trained model."""
 
-import argparse
-import contextlib
-import json
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from spin_registry.command_signals import CommandSignals
-from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
+
+if TYPE_CHECKING:
+    import argparse
 
 _SHOWN = 3
 
@@ -19,6 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str] | None) -> int:
+    # Imported here, so that a signal is answered while they load.
+    from spin_train.cli.arguments import Parser, add_checkpoint, run_command, user_path
+
     parser = Parser(prog="spin-predict", description=__doc__)
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("--weights", type=user_path, help="a file written by spin-export")
@@ -44,6 +49,9 @@ def _main(argv: Sequence[str] | None) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
+    import contextlib
+    import json
+
     from spin_train.errors import DatasetError
     from spin_train.inference.prediction import (
         UnreadableImage,

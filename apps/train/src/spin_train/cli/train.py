@@ -39,7 +39,7 @@ def _train(words: Sequence[str], signals: CommandSignals) -> int:
     from spin_train.workdir.checkpoints import UnwritableError
 
     join_processes(command.launch)
-    interruption = Interruption()
+    interruption = Interruption(is_watched=True)
     signals.farewell = interruption.farewell
     try:
         train_until_interrupted(command.config, command.workdir, interruption)
@@ -49,7 +49,7 @@ def _train(words: Sequence[str], signals: CommandSignals) -> int:
         raise
     except Interrupted as end:
         if is_first_process():
-            print(f"spin-train: {end}", file=sys.stderr)
+            return signals.end_by(end.signal, str(end))
         return 128 + end.signal
     return 0
 

@@ -34,11 +34,11 @@ class Prediction:
 
 @dataclasses.dataclass(frozen=True)
 class UnreadableImage:
-    """An image that cannot be read.
+    """An image that cannot be read, or a folder without images.
 
     Attributes:
-      path: path of the image.
-      error: the reason, in one line, which names the image.
+      path: path of the image or the folder.
+      error: the reason, in one line, which names it.
     """
 
     path: str
@@ -71,7 +71,7 @@ def predict(
     Raises:
       ConfigurationError: if there is no such projection.
       ModelError: if the model has another input.
-      DatasetError: if an image cannot be read. The message names all such images.
+      DatasetError: if an image cannot be read, or a folder has none. The message names all of them.
     """
     found = list(predict_each(model, images, projection=projection, inverted=inverted))
     if errors := [each.error for each in found if isinstance(each, UnreadableImage)]:
@@ -102,6 +102,9 @@ def predict_each(
             "channel (grey) or three (red, green, blue)"
         )
     for path in _images_of(images):
+        if isinstance(path, UnreadableImage):
+            yield path
+            continue
         try:
             with as_user_error(DatasetError, "cannot read the image", ValueError, OSError):
                 field = _field_of(path, model, channels[0] == 1, projection, inverted)
@@ -119,21 +122,23 @@ def predict_each(
         )
 
 
-def _images_of(images: Sequence[str | Path] | str | Path) -> Iterator[Path]:
+def _images_of(images: Sequence[str | Path] | str | Path) -> Iterator[Path | UnreadableImage]:
     """Yields the paths of images, with those in a folder instead of the folder.
 
-    Raises:
-      DatasetError: if a folder has no images.
+    A folder without images, or one that cannot be read, is yielded as an unreadable image.
     """
     for path in map(Path, [images] if isinstance(images, str | Path) else images):
         path = path.expanduser()
         if not path.is_dir():
             yield path
             continue
-        with as_user_error(DatasetError, "cannot read the folder", OSError):
+        try:
             found = spin_data.images_within(path)
+        except OSError as error:
+            yield UnreadableImage(str(path), f"cannot read the folder: {error}")
+            continue
         if not found:
-            raise DatasetError(f"{path}: no images in this folder")
+            yield UnreadableImage(str(path), f"{path}: no images in this folder")
         yield from found
 
 

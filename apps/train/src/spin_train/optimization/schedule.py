@@ -30,7 +30,7 @@ def make_schedule(
       from 1 (in Optax, from 0).
     """
     base = config.learning_rate * global_batch_size / REFERENCE_BATCH_SIZE
-    warmup = config.warmup_epochs
+    warmup = float(config.warmup_epochs)  # as an integer it would have to fit into int32
     # Near the end, 1 + cos loses digits in float32. The schedule is computed in epochs and in the
     # order of the published code, so that the learning rates of its log are reproduced exactly.
     decay_epochs = max(num_train_steps / steps_per_epoch - warmup, 1 / steps_per_epoch)

@@ -42,7 +42,14 @@ class Interruption:
     another thread, which asks `farewell` whether it may end the process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_watched: bool = False) -> None:
+        """Begins without a signal.
+
+        Args:
+          is_watched: whether another thread ends the process, by `farewell`, so that no exception
+            needs to interrupt whatever the main thread does.
+        """
+        self._is_watched = is_watched
         self._noticed: signal.Signals | None = None
         self._done_step: int | None = None
         self._before: dict[signal.Signals, Any] = {}
@@ -107,7 +114,7 @@ class Interruption:
     def _notice(self, number: int, frame: FrameType | None) -> None:
         if self._noticed is None:
             self._noticed = signal.Signals(number)
-        if self._done_step is not None:
+        if self._done_step is not None and not self._is_watched:
             raise Interrupted(self._done_step, self._noticed)
         if number == signal.SIGINT:
             # SIGTERM stays handled: schedulers send it repeatedly, and mpirun after a SIGINT.

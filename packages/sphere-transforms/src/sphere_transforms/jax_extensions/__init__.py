@@ -5,6 +5,7 @@ from sphere_transforms.jax_extensions.dtypes import (
     as_array,
     check_array,
     check_x64,
+    checked_real_dtype,
     complex_dtype,
     real_dtype,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "as_array",
     "check_array",
     "check_x64",
+    "checked_real_dtype",
     "complex_dtype",
     "contract",
     "real_dtype",

@@ -63,3 +63,24 @@ def check_x64(dtype: Any, what: str) -> None:
             "jax.config.update('jax_enable_x64', True) at the start of the program, or take "
             f"{'float32' if name == 'float64' else 'complex64'}."
         )
+
+
+def checked_real_dtype(dtype: Any, what: str) -> np.dtype:
+    """Returns float32 or float64 as a dtype of NumPy.
+
+    Args:
+      dtype: a dtype or its name, as the user gave it.
+      what: the name of the argument, for the message.
+
+    Raises:
+      ValueError: it is no dtype, another one, or float64 while JAX's x64 is off.
+    """
+    try:
+        found = np.dtype(dtype) if isinstance(dtype, str | np.dtype | type) else None
+    except TypeError:
+        found = None
+    if found is None or found.name not in ("float32", "float64"):
+        given = repr(dtype) if found is None else found.name
+        raise ValueError(f"{what} is {given}; it must be float32 or float64.")
+    check_x64(found, what)
+    return found

@@ -48,7 +48,7 @@ import numpy as np
 from sphere_transforms.array_cache import cached_arrays
 from sphere_transforms.grids import Grid, check_grid, checked_band_limit
 from sphere_transforms.harmonics import check_spin
-from sphere_transforms.jax_extensions import apply_linear, check_x64, contract
+from sphere_transforms.jax_extensions import apply_linear, checked_real_dtype, contract
 from sphere_transforms.legendre import OrderwiseProduct, OrderwiseTables, orderwise_tables
 from sphere_transforms.transform.memory import available_memory
 from sphere_transforms.transform.pixels_in_real_basis import Components, PixelTransform
@@ -106,8 +106,7 @@ class RealBasisTransform:
         for spin in self.spins:
             check_spin(spin, self.band_limit)
         default = jax.dtypes.canonicalize_dtype(float)
-        name = default.name if dtype is None else np.dtype(dtype).name
-        _check_dtype(name, "dtype")
+        name = checked_real_dtype(default if dtype is None else dtype, "dtype").name
         self._pixels = None
         self._fourier, self._analysis, self._synthesis = {}, {}, {}
         if len(grid.shape) != 2:
@@ -139,7 +138,7 @@ class RealBasisTransform:
           E and B, each (ell, m, 2, batch, channel). For a real field of spin 0, only E.
         """
         if self._pixels is not None:
-            _check_dtype(field[0].dtype.name, "field")
+            checked_real_dtype(field[0].dtype, "field")
             return self._pixels.analyze(spin, field)
         options = (*self._tables(self._analysis[spin], field), self.precision)
         if spin == 0:
@@ -149,7 +148,7 @@ class RealBasisTransform:
     def synthesize(self, spin: int, coefficients: Components) -> Components:
         """Computes the field from its coefficients: the inverse of `analyze`."""
         if self._pixels is not None:
-            _check_dtype(coefficients[0].dtype.name, "coefficients")
+            checked_real_dtype(coefficients[0].dtype, "coefficients")
             return self._pixels.synthesize(spin, coefficients)
         options = (*self._tables(self._synthesis[spin], coefficients), self.precision)
         if spin == 0:
@@ -159,8 +158,7 @@ class RealBasisTransform:
     def _tables(
         self, latitude: OrderwiseTables, data: Components
     ) -> tuple[dict[str, jax.Array], OrderwiseTables]:
-        dtype = data[0].dtype
-        _check_dtype(dtype.name, "field or coefficients")
+        dtype = checked_real_dtype(data[0].dtype, "field or coefficients")
         fourier, latitude = jax.tree.map(
             lambda table: table.astype(dtype), (self._fourier, latitude)
         )
@@ -193,12 +191,6 @@ class RealBasisTransform:
         self.grid, self.spins, self.band_limit, self.precision = static
         self._fourier, self._analysis, self._synthesis, self._pixels = children
         return self
-
-
-def _check_dtype(name: str, what: str) -> None:
-    if name not in ("float32", "float64"):
-        raise ValueError(f"{what} is {name}; it must be float32 or float64: convert it first.")
-    check_x64(name, what)
 
 
 # In a compiled step these functions are inlined. Called directly, each is compiled once per shape.

@@ -13,7 +13,13 @@ from sphere_transforms.fields import Array, Coefficients, Field, count_unseen
 from sphere_transforms.fourier import ring_tables
 from sphere_transforms.grids import Grid, HealpixGrid, check_grid, checked_band_limit, whole_number
 from sphere_transforms.harmonics import check_spin
-from sphere_transforms.jax_extensions import apply_linear, check_array, check_x64, complex_dtype
+from sphere_transforms.jax_extensions import (
+    apply_linear,
+    check_array,
+    check_x64,
+    checked_real_dtype,
+    complex_dtype,
+)
 from sphere_transforms.legendre import (
     LegendrePlan,
     LegendreProduct,
@@ -333,11 +339,7 @@ def _checked_spins(spins: Iterable[int], band_limit: int) -> tuple[int, ...]:
 def _checked_dtype(dtype: Any) -> str:
     if dtype is None:
         return jax.dtypes.canonicalize_dtype(float).name
-    name = np.dtype(dtype).name
-    if name not in ("float32", "float64"):
-        raise ValueError(f"dtype is {name}; a transform's tables are float32 or float64.")
-    check_x64(name, "dtype")
-    return name
+    return checked_real_dtype(dtype, "dtype").name
 
 
 def _real_dtype(dtype: Any) -> np.dtype | None:

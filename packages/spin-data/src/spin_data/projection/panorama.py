@@ -18,7 +18,7 @@ def sample_panorama(image: np.ndarray, grid: Grid) -> np.ndarray:
     Args:
       image: (H, W, channel), real; H and W are at least 1. If its pixels are finer than the grid,
         average them first, because they alias.
-      grid: a ring grid.
+      grid: the grid to sample on.
 
     Returns:
       float32 (*grid.shape, channel), in the units of `image`.
@@ -33,11 +33,16 @@ def sample_panorama(image: np.ndarray, grid: Grid) -> np.ndarray:
     # Add one row at the top and the bottom: the row on the other side of the pole.
     across = np.roll(image, width // 2, axis=1)
     padded = np.concatenate([across[:1], image, across[-1:]]).astype(np.float32)
-    row = grid.colatitudes / np.pi * height + 0.5  # row of `padded`; pixel centres are integers
-    column = np.mod(grid.longitudes / (2 * np.pi) * width - 0.5, width)
+    colatitudes, longitudes = grid.points
+    row = colatitudes / np.pi * height + 0.5  # row of `padded`; pixel centres are integers
+    column = np.mod(longitudes / (2 * np.pi) * width - 0.5, width)
     top, left = np.floor(row).astype(int), np.floor(column).astype(int)
-    down = (row - top).astype(np.float32)[:, None, None]
-    right = (column - left).astype(np.float32)[None, :, None]
-    rows = padded[top] + down * (padded[np.minimum(top + 1, height + 1)] - padded[top])
-    first, second = rows[:, left % width], rows[:, (left + 1) % width]
-    return first + right * (second - first)
+    down = (row - top).astype(np.float32)[..., None]
+    right = (column - left).astype(np.float32)[..., None]
+
+    def between_rows(column: np.ndarray) -> np.ndarray:
+        upper = padded[top, column % width]
+        return upper + down * (padded[np.minimum(top + 1, height + 1), column % width] - upper)
+
+    first = between_rows(left)
+    return first + right * (between_rows(left + 1) - first)

@@ -125,10 +125,10 @@ def project_gradients(
       ValueError: a shape is wrong, or values are not real and finite.
     """
     images = _checked(images)
-    shape = (len(images), *grid.shape, *images.shape[3:])
-    projected = np.zeros(shape, np.complex64)
+    channels = images.shape[3:]
+    projected = np.zeros((len(images), *grid.shape, *channels), np.complex64)
     for chunk, stencil in _chunks(images, grid, angles, with_gradients=True):
-        spheres = stencil.spread(projected[chunk].reshape(-1, stencil.size, *shape[3:]))
+        spheres = stencil.spread(projected[chunk].reshape(-1, stencil.size, *channels))
         planar = stencil.look_up(_planar_gradients(images[chunk]))
         assert stencil.gradients is not None
         along_x, along_y = stencil.gradients.reshape(2, -1, *[1] * (spheres.ndim - 2))
@@ -140,10 +140,10 @@ def _project(
     images: np.ndarray, grid: Grid, angles: Sequence[ArrayLike] | None, *, apart: int
 ) -> np.ndarray:
     """Projects checked images to float32 (batch, *grid.shape, ...); `apart` as in `_Stencil`."""
-    shape = (len(images), *grid.shape, *images.shape[3:])
-    projected = np.zeros(shape, np.float32)
+    channels = images.shape[3:]
+    projected = np.zeros((len(images), *grid.shape, *channels), np.float32)
     for chunk, stencil in _chunks(images, grid, angles, apart=apart):
-        spheres = stencil.spread(projected[chunk].reshape(-1, stencil.size, *shape[3:]))
+        spheres = stencil.spread(projected[chunk].reshape(-1, stencil.size, *channels))
         spheres[:, stencil.points] = stencil.look_up(_with_margin(images[chunk], apart))
     return projected
 

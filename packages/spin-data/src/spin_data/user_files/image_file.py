@@ -60,13 +60,13 @@ def field_of_image(
 
     Args:
       file: the image.
-      grid: a ring grid; finer pixels are averaged.
+      grid: the field's grid; finer pixels are averaged.
       reading: how the image becomes a field.
       grayscale: return one channel, instead of red, green and blue.
       angles: as for `read_image`; only for flat images.
 
     Returns:
-      uint8 (lat, long, channel): values in [0, 1], times 255.
+      uint8 (*grid.shape, channel): values in [0, 1], times 255.
 
     Raises:
       ValueError: as for `read_image`, or the image is not a panorama.
@@ -92,14 +92,14 @@ def read_image(
 
     Args:
       file: the image; an image that is not square is padded with black.
-      grid: a ring grid; finer pixels are averaged.
+      grid: the field's grid; finer pixels are averaged.
       grayscale: return one channel, instead of red, green and blue.
       inverted: invert the brightness first. Use it for dark ink on bright paper if the model was
         trained on bright digits on black, such as MNIST.
       angles: ZYZ Euler angles of a rotation, as for `project_images`, each (1,).
 
     Returns:
-      float32 (lat, long, channel) in [0, 255].
+      float32 (*grid.shape, channel) in [0, 255].
 
     Raises:
       ValueError: the file is not an image, is damaged, has too many pixels, or its pixels are not
@@ -109,7 +109,7 @@ def read_image(
     from PIL import ImageOps
 
     image = _open(Path(file), grayscale, inverted)
-    resolution = max(grid.shape)
+    resolution = int(max(grid.ring_lengths))
     if (longest := max(image.size)) > resolution:
         scale = resolution / longest
         image = _averaged(image, *(max(1, round(scale * pixels)) for pixels in image.size))
@@ -125,12 +125,12 @@ def read_panorama(
 
     Args:
       file: the image.
-      grid: a ring grid; finer pixels are averaged.
+      grid: the field's grid; finer pixels are averaged.
       grayscale: return one channel, instead of red, green and blue.
       inverted: invert the brightness first.
 
     Returns:
-      float32 (lat, long, channel) in [0, 255].
+      float32 (*grid.shape, channel) in [0, 255].
 
     Raises:
       ValueError: as for `read_image`, or the image is not about twice as wide as high.
@@ -142,7 +142,7 @@ def read_panorama(
             f"{file}: {image.width} x {image.height} pixels, but a panorama of the whole sphere is "
             "twice as wide as high; add the missing part (in black, say), or use it as a flat image"
         )
-    rows, columns = grid.shape
+    rows, columns = len(grid.ring_lengths), int(max(grid.ring_lengths))
     if image.height > 2 * rows or image.width > 2 * columns:
         # The averaged areas do not extend across the edge of the image.
         image = _averaged(image, 2 * columns, 2 * rows)

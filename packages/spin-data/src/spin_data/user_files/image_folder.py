@@ -234,8 +234,14 @@ def _classes_to_train_on(folder: Path, by_split: _FilesBySplit, divided: bool) -
 
 def _as_given(folder: Path, by_split: _FilesBySplit, class_names: Sequence[str]) -> list[str]:
     """Returns the given names of the classes, after checking that all images are of these."""
-    if isinstance(class_names, str) or not all(isinstance(name, str) for name in class_names):
+    is_list = isinstance(class_names, Sequence) and not isinstance(class_names, str)
+    if not is_list or not all(isinstance(name, str) for name in class_names):
         raise ValueError(f"class_names is {class_names!r}, expected a list of names")
+    if twice := sorted({name for name in class_names if class_names.count(name) > 1}):
+        raise ValueError(
+            f"class_names is {class_names!r}, expected each name once, and {', '.join(twice)} is "
+            "there more often"
+        )
     found = _classes_in(by_split)
     if not found:
         raise ValueError(

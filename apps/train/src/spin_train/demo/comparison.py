@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 import ml_collections
 
-from spin_registry.command_signals import CommandSignals
 from spin_train.cli.arguments import user_path
 from spin_train.configuration import load_config
 from spin_train.errors import UserError
@@ -27,21 +26,8 @@ _MODELS = ("tiny_classifier", "tiny_cnn_classifier")
 _ROTATED, _UPRIGHT = "digits/rotated", "digits/canonical"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Trains the networks and prints a table of their accuracies.
-
-    Args:
-      argv: the arguments after the command's name; None for those of the process.
-
-    Returns:
-      The exit code: 0 on success, 1 if the spin CNN's R/R accuracy is below 0.95, 2 after a user
-      error, and 128 plus the signal's number after a signal.
-    """
-    with CommandSignals("demo", is_process=argv is None):
-        return _main(argv)
-
-
-def _main(argv: Sequence[str] | None) -> int:
+def compare(argv: Sequence[str] | None) -> int:
+    """Runs the demo with these arguments, and returns its exit code."""
     arguments = _parser().parse_args(argv)
     modes = ["R/R"] if arguments.skip_canonical else ["R/R", "NR/R"]
     rows = []
@@ -110,7 +96,3 @@ def _table(rows: Sequence[dict[str, str]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The demo, `python -m spin_train.demo`: a spin CNN against a planar one."""
