@@ -34,8 +34,8 @@ class SpinBlock(nnx.Module):
       equivariant for fields below the band limit of the finer grid. It also costs less, because the
       block synthesises no field on the finer grid.
 
-    A call outside of `jit` is compiled as one program (see `one_program`), so a subclass cannot branch
-    on values in `on_packed`.
+    A call outside of `jit` is compiled as one program (see `one_program`), so a subclass cannot
+    branch on values in `on_packed`.
 
     Attributes:
       output_grid: grid of the output.
