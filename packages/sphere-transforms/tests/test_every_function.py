@@ -165,6 +165,7 @@ WITHOUT_A_CASE = {
     "estimate_memory": "returns numbers of bytes",
     "factors_of_profile": "computes in NumPy",
     "grid_from_description": "returns a grid",
+    "pixel_window": "computes in NumPy",
     "spin_spherical_harmonics": "computes in NumPy",
     "unit_vectors": "computes in NumPy",
     "wigner_d": "computes in NumPy",

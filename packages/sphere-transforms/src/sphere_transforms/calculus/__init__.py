@@ -16,6 +16,7 @@ from sphere_transforms.calculus.derivatives import (
     rotated_gradient,
 )
 from sphere_transforms.calculus.integrals import inner_product, integrate, mean, power_spectrum
+from sphere_transforms.calculus.pixel_window import pixel_window
 
 __all__ = [
     "convolve_axisymmetric",
@@ -30,6 +31,7 @@ __all__ = [
     "laplacian",
     "lower_spin",
     "mean",
+    "pixel_window",
     "power_spectrum",
     "raise_spin",
     "rotated_gradient",

@@ -10,6 +10,7 @@ import numpy as np
 from sphere_transforms.grids.arguments import whole_number
 from sphere_transforms.grids.colatitude_quadrature import ColatitudeQuadrature
 from sphere_transforms.grids.constants import read_only, symmetric_colatitudes
+from sphere_transforms.grids.healpix_faces import southern_corner
 
 # As in healpy's map2alm.
 DEFAULT_ITERATIONS = 3
@@ -180,8 +181,7 @@ def _ring_order(grid: HealpixGrid, face: np.ndarray, x: np.ndarray, y: np.ndarra
     Gorski et al. (2005), section 4: the ring is determined by x + y, the place on it by x - y.
     """
     nside = grid.nside
-    # Of the base pixel's southern corner: its latitude, and its longitude in units of 45 degrees.
-    row, column = face // 4, 2 * (face % 4) + (face // 4 != 1)
+    row, column = southern_corner(face)
     ring = (row + 2) * nside - x - y - 2  # from 0
     length = grid.ring_lengths[ring] // 4
     # Pixels of every other ring of the belt begin at longitude 0, others half a pixel east of it.
