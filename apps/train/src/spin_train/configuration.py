@@ -186,18 +186,25 @@ def _plain(value: Any) -> Any:
 def _checked(key: str, value: Any, expected: type) -> Any:
     value = _plain(value)
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if expected in (int, float) and whole and abs(value) > _LARGEST_WHOLE_NUMBER:
-        raise ConfigurationError(
-            f"{key} must be at most 2**53, got a number of {value.bit_length()} bits"
-        )
     if expected is float and whole:
+        _check_size(key, value)
         return float(value)
     if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
         raise ConfigurationError(f"{key} expects {expected.__name__}, got {value!r}")
     return value
 
 
+def _check_size(key: str, value: Any) -> None:
+    """Refuses whole numbers that neither float64 nor an array can hold."""
+    if isinstance(value, int) and abs(value) > _LARGEST_WHOLE_NUMBER:
+        bits = value.bit_length()
+        raise ConfigurationError(f"{key} must be at most 2**53, got a number of {bits} bits")
+
+
 def _check_ranges(config: ml_collections.ConfigDict) -> None:
+    if config.seed >= 2**32:
+        bits = config.seed.bit_length()
+        raise ConfigurationError(f"seed must be below 2**32, got a number of {bits} bits")
     for key in KEYS:
         _check_range(key, config[key.name])
     if config.data_workers and config.data_placement == "memory":
@@ -212,8 +219,6 @@ def _check_ranges(config: ml_collections.ConfigDict) -> None:
             "must have the same size"
         )
     profiled_steps(config)
-    if config.seed >= 2**32:
-        raise ConfigurationError(f"seed must be below 2**32, got {config.seed}")
     for name in ("model_name", "dataset"):
         if not config[name]:
             raise ConfigurationError(f"{name} must not be empty; `spin-list` shows the known names")
@@ -225,6 +230,7 @@ def _check_range(key: Key, value: Any) -> None:
             f"{key.name} is one of {', '.join(key.choices)}, not {value!r}"
             f"{nearest(value, key.choices)}"
         )
+    _check_size(key.name, value)
     if key.least is None or (key.or_minus_one and value == -1):
         return
     if not value >= key.least:  # not `value < key.least`, so that nan is refused as well
