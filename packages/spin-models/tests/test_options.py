@@ -1,5 +1,6 @@
 """Options that a user may give on the command line, and that no network can have."""
 
+import numpy as np
 import pytest
 from flax import nnx
 
@@ -43,5 +44,10 @@ def test_an_option_that_no_network_can_have_is_refused_by_name(model, option):
         assert str(refusal.value).endswith("."), value
 
 
-def test_a_momentum_of_zero_keeps_the_last_batch_alone():
-    create("tiny_classifier", momentum=0)
+def test_numbers_of_numpy_and_a_momentum_of_zero_are_options():
+    model = create(
+        "tiny_classifier", widths=np.array([2, 3, 4]), spins=np.arange(2), momentum=np.float32(0)
+    )
+    assert [block.convolution.channels_out for block in model.blocks] == [
+        {0: width, 1: width} for width in (2, 3, 4)
+    ]

@@ -75,6 +75,7 @@ class CNNClassifier(nnx.Module):
         self.grid = input.grid
         self.channels = nnx.static(dict(input.channels))
         self.pool = tuple(pool)
+        widths = [int(width) for width in widths]
         sizes = (input.channels[0], *widths)
         self.convolutions = nnx.List(
             nnx.Conv(

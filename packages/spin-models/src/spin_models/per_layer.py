@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 
 def check_per_layer(model: str, **options: Sequence[Any]) -> None:
     """Checks that options have one entry for each layer, all for the same number of layers.
@@ -15,7 +17,7 @@ def check_per_layer(model: str, **options: Sequence[Any]) -> None:
       ValueError: one is no sequence, they differ in length, or there is no layer.
     """
     for name, value in options.items():
-        if isinstance(value, str) or not isinstance(value, Sequence):
+        if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
             raise ValueError(
                 f"{model}: {name} is {value!r}; it needs a sequence with one entry for each layer, "
                 "in Python such as (2, 3), on the command line such as 2,3."
@@ -32,8 +34,12 @@ def check_widths(model: str, widths: Sequence[int]) -> None:
     Raises:
       ValueError: a width is not a positive whole number.
     """
-    whole = (isinstance(width, int) and not isinstance(width, bool) for width in widths)
-    if not all(whole) or min(widths) < 1:
+    if not all(is_whole_number(width) for width in widths) or min(widths) < 1:
         raise ValueError(
             f"{model}: widths is {tuple(widths)}; each must be a positive whole number of channels."
         )
+
+
+def is_whole_number(value: object) -> bool:
+    """Returns whether a value is an integer of Python or NumPy, and not a boolean."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

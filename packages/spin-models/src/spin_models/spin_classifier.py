@@ -7,12 +7,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 import sphere_transforms as st
 import spin_layers as sl
 import spin_registry as sr
-from spin_models.per_layer import check_per_layer, check_widths
+from spin_models.per_layer import check_per_layer, check_widths, is_whole_number
 
 
 class SpinClassifier(nnx.Module):
@@ -62,7 +63,8 @@ class SpinClassifier(nnx.Module):
         options = {"widths": widths, "filter_values": filter_values, "pool": pool}
         check_per_layer("SpinClassifier", **options)
         check_widths("SpinClassifier", widths)
-        if not isinstance(spins, Sequence) or not all(isinstance(spin, int) for spin in spins):
+        is_list = isinstance(spins, Sequence | np.ndarray)
+        if not is_list or not all(is_whole_number(spin) for spin in spins):
             raise ValueError(
                 f"SpinClassifier: spins is {spins!r}; it needs a sequence of whole numbers, in "
                 "Python such as (0, 1), on the command line such as 0,1."
