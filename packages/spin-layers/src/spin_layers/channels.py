@@ -27,7 +27,9 @@ def checked_channels(channels: Channels, what: str) -> dict[int, int]:
     if (
         not isinstance(channels, Mapping)
         or not channels
-        or not all(_is_whole(spin) and _is_whole(count) for spin, count in channels.items())
+        or not all(
+            is_whole_number(spin) and is_whole_number(count) for spin, count in channels.items()
+        )
         or min(channels.values()) < 1
     ):
         given = dict(channels) if isinstance(channels, Mapping) else repr(channels)
@@ -36,6 +38,11 @@ def checked_channels(channels: Channels, what: str) -> dict[int, int]:
             "number of channels, for example {0: 16, 1: 16}."
         )
     return {int(spin): int(channels[spin]) for spin in sorted(channels)}
+
+
+def is_whole_number(number: object) -> bool:
+    """Returns whether a value is an integer of Python or NumPy, and not a boolean."""
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
 
 
 def check_field(
@@ -88,7 +95,3 @@ def along_channels(values: jax.Array, field: jax.Array) -> jax.Array:
 def _sides(shape: tuple[int, ...]) -> tuple[object, ...]:
     """The axes of the sphere of an array that is to be a field on a grid that is not known."""
     return shape[1:-1] if len(shape) in (3, 4) else ("lat", "long")
-
-
-def _is_whole(number: object) -> bool:
-    return isinstance(number, int | np.integer) and not isinstance(number, bool)

@@ -13,7 +13,7 @@ from flax import nnx
 
 import sphere_transforms as st
 from spin_layers.buffer import Buffer
-from spin_layers.channels import Channels, check_field, checked_channels
+from spin_layers.channels import Channels, check_field, checked_channels, is_whole_number
 from spin_layers.initialization import complex_normal
 
 
@@ -198,8 +198,7 @@ def localized_filter_matrix(band_limit: int, values: int) -> np.ndarray:
     Raises:
       ValueError: `values` is out of range.
     """
-    whole = isinstance(values, int | np.integer) and not isinstance(values, bool)
-    if not whole or not 2 <= values <= band_limit:
+    if not is_whole_number(values) or not 2 <= values <= band_limit:
         raise ValueError(
             f"filter_values is {values!r}; a filter over {band_limit} degrees takes from 2 to "
             f"{band_limit} values, or None for one per degree."
