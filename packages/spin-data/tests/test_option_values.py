@@ -20,7 +20,16 @@ def test_words_for_false(word):
 
 @pytest.mark.parametrize(
     ("word", "value"),
-    [("3", 3), ("1", 1), ("0.5", 0.5), ("(0,1)", (0, 1)), ("'no'", "no"), ("large", "large")],
+    [
+        ("3", 3),
+        ("1", 1),
+        ("0.5", 0.5),
+        ("(0,1)", (0, 1)),
+        ("'no'", "no"),
+        ("large", "large"),
+        ("yes, no,True", (True, False, True)),
+        ("yes,maybe", "yes,maybe"),
+    ],
 )
 def test_other_options_are_literals_or_text(word, value):
     found = parse_option(word)

@@ -29,17 +29,20 @@ def parse_option(word: str) -> Any:
     """Parses an option whose type is not known.
 
     Args:
-      word: true, yes, on, false, no or off, in any case; or a Python literal, such as 3, 0.5, (0,1)
-        or 'no' with its quotes; or any other text.
+      word: true, yes, on, false, no or off, in any case, or several of these between commas; or a
+        Python literal, such as 3, 0.5, (0,1) or 'no' with its quotes; or any other text.
 
     Returns:
-      The boolean, the literal's value, or the text.
+      The boolean, a tuple of booleans, the literal's value, or the text.
 
     Raises:
       ValueError: the literal is of a kind that cannot be recorded, such as a set.
     """
     if word.lower() in _WORDS:
         return _WORDS[word.lower()]
+    parts = [part.strip().lower() for part in word.split(",")]
+    if all(part in _WORDS for part in parts):
+        return tuple(_WORDS[part] for part in parts)
     try:
         value = ast.literal_eval(word)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
