@@ -52,13 +52,28 @@ def test_averaged_maps_have_the_power_that_it_says():
     assert np.mean(powers) == pytest.approx(window[ell] ** 2, rel=0.01)
 
 
-def test_large_grids_are_extrapolated(monkeypatch):
-    exact = st.pixel_window(st.HealpixGrid(24), 97)
+@pytest.mark.parametrize("spin", [0, 2])
+def test_large_grids_are_extrapolated(monkeypatch, spin):
+    exact = st.pixel_window(st.HealpixGrid(24), 97, spin)
     monkeypatch.setattr(module, "_EXACT", (4, 8, 16))
     module._weights_of_distances.cache_clear()
-    extrapolated = st.pixel_window(st.HealpixGrid(24), 97)
+    extrapolated = st.pixel_window(st.HealpixGrid(24), 97, spin)
+    vast = st.pixel_window(st.HealpixGrid(1000), 10, spin)
     module._weights_of_distances.cache_clear()
     assert 0 < np.abs(extrapolated - exact).max() < 5e-5
+    assert np.all(np.diff(vast[spin:]) < 0)
+    assert 1 - 1e-5 < vast[spin] < 1 + 1e-12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spin", [0, 1, 2])
+def test_the_error_of_the_extrapolation_is_as_documented(monkeypatch, spin):
+    extrapolated = st.pixel_window(st.HealpixGrid(128), 513, spin)
+    monkeypatch.setattr(module, "_EXACT", (128,))
+    module._weights_of_distances.cache_clear()
+    exact = st.pixel_window(st.HealpixGrid(128), 513, spin)
+    module._weights_of_distances.cache_clear()
+    assert 0 < np.abs(extrapolated - exact).max() < 2e-6
 
 
 def test_a_constant_stays_and_what_has_no_harmonic_is_zero():

@@ -148,6 +148,12 @@ def test_a_process_that_must_not_wait_ends_with_its_code():
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, b"buffered\n", b"")
 
 
+def test_a_call_within_another_program_prints_to_its_stderr(capsys):
+    with CommandSignals("command", is_process=False) as signals:
+        assert signals.end_by(signal.SIGTERM, "stopped") == 143
+    assert capsys.readouterr().err == "command: stopped\n"
+
+
 def test_a_call_within_another_program_changes_no_handler():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with CommandSignals("command", is_process=False):

@@ -75,6 +75,7 @@ class CommandSignals:
     def end(self, code: int) -> int:
         """Returns the exit code of the command, or ends the process if it must not wait."""
         if self._is_process and self.ends_at_once:
+            self._last_words.acquire()  # of the watching thread, if it is about to end the process
             _end_process(code)
         return code
 
@@ -86,7 +87,9 @@ class CommandSignals:
         """
         if self._is_process:
             self._last_words.acquire()
-        self._say(words)
+            self._say(words)
+        else:
+            print(f"{self._command}: {words}", file=sys.stderr)
         return 128 + number
 
     def _stop_answering(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -93,8 +94,6 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _file_name(words: str) -> str:
-    import zlib
-
     name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
     if len(name) <= _LONGEST_NAME:
         return name

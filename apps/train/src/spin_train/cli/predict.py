@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -49,7 +50,6 @@ def _main(argv: Sequence[str] | None) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    import contextlib
     import json
 
     from spin_train.errors import DatasetError

@@ -37,7 +37,7 @@ def pixel_window(grid: HealpixGrid, band_limit: int | None = None, spin: int = 0
 
     Args:
       grid: its nside determines the pixels. Above nside 64, w is extrapolated from 16, 32 and 64 at
-        the same ell / nside. At nside 128 the error is below 2e-6 for spin 0, 3e-5 for spin 2.
+        the same ell / nside. At nside 128 the error is below 2e-6 for spins 0 to 2.
       band_limit: L of the result, at most 4 nside + 1. None means that of the grid.
       spin: s.
 
@@ -54,7 +54,7 @@ def pixel_window(grid: HealpixGrid, band_limit: int | None = None, spin: int = 0
         "pixel_window: band_limit",
         least=1,
         most=4 * grid.nside + 1,
-        advice="; above, the pixels leave nothing of a field.",
+        advice=f" where nside is {grid.nside}, the range of healpy.pixwin.",
     )
     check_spin(spin, band_limit)
     weights = _weights_of_distances(grid.nside, abs(spin))
@@ -66,11 +66,7 @@ def pixel_window(grid: HealpixGrid, band_limit: int | None = None, spin: int = 0
 def _weights_of_distances(nside: int, spin: int) -> np.ndarray:
     """The weights of distances k / nside * _LIMIT / _ANGLES; they contain cos(s chi)."""
     if nside > _EXACT[-1]:
-        # By a polynomial in 1 / nside: pixels at the edges of base pixels differ from others, and
-        # are a share of 1 / nside.
-        powers = np.vander(1 / np.array([nside, *_EXACT]), len(_EXACT))
-        shares = np.linalg.solve(powers[1:].T, powers[0])
-        return shares @ np.stack([_weights_of_distances(exact, spin) for exact in _EXACT])
+        return _extrapolated_weights(nside, spin)
     nodes, node_weights = np.polynomial.legendre.leggauss(_NODES)
     x, y = (each.ravel() for each in np.meshgrid((nodes + 1) / 2, (nodes + 1) / 2, indexing="ij"))
     point_weights = np.outer(node_weights, node_weights).ravel() / 4
@@ -92,6 +88,25 @@ def _weights_of_distances(nside: int, spin: int) -> np.ndarray:
                     index.ravel(), (share / nside**2 * weights * part).ravel(), _ANGLES + 2
                 )
     return histogram
+
+
+def _extrapolated_weights(nside: int, spin: int) -> np.ndarray:
+    """The weights of a large grid from those of `_EXACT`."""
+    sizes = np.array([nside, *_EXACT])
+    values = np.stack([_weights_of_distances(exact, spin) for exact in _EXACT])
+    # Pixels at the edges of base pixels differ from others, and are a share of 1 / nside.
+    terms = np.stack([np.ones(len(sizes)), 1 / sizes, 1 / sizes**2])
+    if spin:
+        # Turns matter near the poles: of the 4 k pixels of ring k by 1 / k^2, a sum of log(nside).
+        scalar = np.stack([_weights_of_distances(exact, 0) for exact in _EXACT])
+        terms = np.stack([np.log(sizes) / sizes**2, 1 / sizes**2, 1 / sizes**3])
+        return _extrapolated_weights(nside, 0) + _shares(terms) @ (values - scalar)
+    return _shares(terms) @ values
+
+
+def _shares(terms: np.ndarray) -> np.ndarray:
+    """The share of each exact grid, if values are a sum of these terms; (term, 1 + exact grid)."""
+    return np.linalg.solve(terms[:, 1:], terms[:, 0])
 
 
 def _distances_and_turns(
