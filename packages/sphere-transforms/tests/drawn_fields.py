@@ -1,4 +1,7 @@
-"""Random fields from NumPy, for tests: JAX's random numbers take a third of a second to compile."""
+"""Random fields from NumPy, for tests, and their differences.
+
+JAX's random numbers take a third of a second to compile.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -31,3 +34,9 @@ def random_coefficients(seed, channels, band_limit, *, batch=1, real_scalars=Fal
             values = (values + signs[:, None] * values[:, :, ::-1].conj()) / np.sqrt(2)
         result[spin] = jnp.asarray(values.astype(dtype))
     return result
+
+
+def difference(found, expected):
+    """The largest relative difference in the maximum norm."""
+    pairs = zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True)
+    return max(np.max(np.abs(a - b)) / np.max(np.abs(b)) for a, b in jax.device_get(list(pairs)))

@@ -19,6 +19,15 @@ GEOMETRIES = {
     grids.McEwenWiauxGrid: "MW",
     grids.GaussLegendreGrid: "GL",
 }
+
+
+def geometry_of(grid):
+    """ducc0's name of a grid."""
+    if isinstance(grid, grids.LatLonGrid):
+        return "CC" if grid.poles else "F1"
+    return GEOMETRIES[type(grid)]
+
+
 GRIDS = [
     grids.EquiangularGrid(64),
     grids.FejerGrid(64),
@@ -26,6 +35,8 @@ GRIDS = [
     grids.McEwenWiauxGrid(32),
     grids.GaussLegendreGrid(32),
     grids.HealpixGrid(16),
+    grids.LatLonGrid(37, 72),
+    grids.LatLonGrid(30, 64, poles=False),
 ]
 # Odd and even, of both signs; each lengthens the programs.
 SPINS = (-5, -2, 0, 1, 10)
@@ -54,7 +65,7 @@ def ducc0_synthesis(grid, spin, alm):
         maps = ducc0.sht.synthesis(**options, **rings)
     else:
         lat, long = grid.shape
-        geometry = GEOMETRIES[type(grid)]
+        geometry = geometry_of(grid)
         maps = ducc0.sht.synthesis_2d(**options, ntheta=lat, nphi=long, geometry=geometry)
     if spin == 0:
         return maps[0]
@@ -69,7 +80,7 @@ def ducc0_analysis(grid, spin, field):
         # healpy's quadrature: every pixel has the weight of its area.
         rings = ducc0.healpix.Healpix_Base(grid.nside, "RING").sht_info()
         return ducc0.sht.adjoint_synthesis(map=maps * grid.quadrature_weights, **options, **rings)
-    return ducc0.sht.analysis_2d(map=maps, geometry=GEOMETRIES[type(grid)], **options)
+    return ducc0.sht.analysis_2d(map=maps, geometry=geometry_of(grid), **options)
 
 
 @functools.lru_cache

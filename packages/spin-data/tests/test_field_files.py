@@ -8,7 +8,7 @@ import pytest
 from array_record.python.array_record_module import ArrayRecordWriter
 
 import spin_registry as sr
-from sphere_transforms import GaussLegendreGrid, HealpixGrid
+from sphere_transforms import GaussLegendreGrid, HealpixGrid, LatLonGrid
 from spin_data import check_dataset, read_batch, write_fields
 
 
@@ -111,6 +111,13 @@ def test_fields_may_be_on_other_grids(tmp_path):
         sr.get_dataset(f"fields:{tmp_path / 'f.npz'}").load(grid="gauss")
 
 
+@pytest.mark.parametrize("name", ["lat_lon", "LatLonGrid", "lat_lon_centres"])
+def test_fields_on_latitudes_and_longitudes_of_any_number(tmp_path, name):
+    write_fields(tmp_path / "f.npz", records_of(20, (9, 16)))
+    dataset = sr.get_dataset(f"fields:{tmp_path / 'f.npz'}").load(grid=name)
+    assert dataset.input.grid == LatLonGrid(9, 16, poles=name != "lat_lon_centres")
+
+
 @pytest.mark.parametrize("ending", [".npz", ".array_record"])
 def test_fields_on_healpix(tmp_path, ending):
     write_fields(tmp_path / f"all{ending}", records_of(20, shape=(48,)))
@@ -137,7 +144,7 @@ def test_a_grid_that_no_single_size_determines_is_refused(tmp_path, monkeypatch,
     write_fields(tmp_path / "f.npz", records_of(20))
     monkeypatch.setattr(sr, "get_grid", lambda name: sr.GridEntry("Pair", factory))
     refused(
-        f"fields:{tmp_path / 'f.npz'}", r"f.npz: no Pair grid has 8 .*one whole number", grid="Pair"
+        f"fields:{tmp_path / 'f.npz'}", r"f.npz: no Pair grid has 8 .*", grid="Pair"
     )
 
 

@@ -11,6 +11,7 @@ _SUMMARIES = {
     "FejerGrid": "n x n at cell centres; exact below n/2",
     "GaussLegendreGrid": "L rings at Gauss-Legendre nodes; exact below L",
     "HealpixGrid": "12 nside^2 pixels of equal area, in ring order; approximate",
+    "LatLonGrid": "any number of latitudes and longitudes, with poles or at cell centres",
     "McEwenWiauxGrid": "L x (2L-1), the fewest equiangular samples; exact below L",
 }
 

@@ -1,9 +1,10 @@
-"""Checks of the arguments of grids and of transforms on them."""
+"""Checks of the arguments of grids and of transforms on them, and the quadrature for them."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from sphere_transforms.grids.colatitude_quadrature import ColatitudeQuadrature
 from sphere_transforms.grids.protocol import Grid
 
 
@@ -54,3 +55,13 @@ def checked_band_limit(grid: Grid, band_limit: int | None) -> int:
             f"must be from 1 to {grid.band_limit}: lower it or take a finer grid."
         )
     return int(band_limit)
+
+
+def analysis_below(grid: Grid, band_limit: int) -> ColatitudeQuadrature:
+    """The quadrature of a grid for a forward transform below a band limit.
+
+    A grid may define a method `analysis_below(band_limit)`, if there is a cheaper quadrature below
+    its own band limit. Otherwise the result is its `analysis`.
+    """
+    of_grid = getattr(grid, "analysis_below", None)
+    return grid.analysis if of_grid is None else of_grid(band_limit)

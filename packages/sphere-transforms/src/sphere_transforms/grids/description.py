@@ -11,6 +11,7 @@ from sphere_transforms.grids.equiangular import EquiangularGrid
 from sphere_transforms.grids.fejer import FejerGrid
 from sphere_transforms.grids.gauss_legendre import GaussLegendreGrid
 from sphere_transforms.grids.healpix import HealpixGrid
+from sphere_transforms.grids.lat_lon import LatLonGrid
 from sphere_transforms.grids.mcewen_wiaux import McEwenWiauxGrid
 from sphere_transforms.grids.protocol import Grid
 
@@ -22,6 +23,7 @@ _KINDS: dict[str, Any] = {
         FejerGrid,
         GaussLegendreGrid,
         HealpixGrid,
+        LatLonGrid,
         McEwenWiauxGrid,
     )
 }

@@ -8,7 +8,8 @@ import functools
 import numpy as np
 
 from sphere_transforms.grids.arguments import whole_number
-from sphere_transforms.grids.constants import read_only, symmetric_colatitudes
+from sphere_transforms.grids.constants import read_only
+from sphere_transforms.grids.equiangular_rules import clenshaw_curtis_weights, rings_with_poles
 from sphere_transforms.grids.ring_grid import RingGrid
 
 
@@ -52,20 +53,12 @@ class EquiangularGrid(RingGrid):
     @functools.cached_property
     def colatitudes(self) -> np.ndarray:
         """theta_j = pi j / (n - 1), shape (n,)."""
-        north = np.pi * np.arange(self.resolution // 2) / (self.resolution - 1)
-        return read_only(symmetric_colatitudes(north, self.resolution))
+        return read_only(rings_with_poles(self.resolution))
 
     @functools.cached_property
     def quadrature_weights(self) -> np.ndarray:
-        """Clenshaw-Curtis weight in colatitude times the longitude step, shape (n,).
-
-        Reference: Waldvogel (2006), BIT 46, 195, section 2.
-        """
-        intervals = self.resolution - 1
-        order = np.arange(1, intervals // 2 + 1)
-        series = 2 * np.cos(2 * np.outer(self.colatitudes, order)) @ (1 / (4.0 * order**2 - 1))
-        weights = 2 / intervals * (1 - series)
-        weights[[0, -1]] /= 2
+        """Clenshaw-Curtis weight in colatitude times the longitude step, shape (n,)."""
+        weights = clenshaw_curtis_weights(self.resolution)
         return read_only(weights * 2 * np.pi / self.resolution)
 
     @functools.cached_property

@@ -8,7 +8,8 @@ import functools
 import numpy as np
 
 from sphere_transforms.grids.arguments import whole_number
-from sphere_transforms.grids.constants import read_only, symmetric_colatitudes
+from sphere_transforms.grids.constants import read_only
+from sphere_transforms.grids.equiangular_rules import fejer_weights, rings_at_centres
 from sphere_transforms.grids.ring_grid import RingGrid
 
 
@@ -52,18 +53,13 @@ class FejerGrid(RingGrid):
     @functools.cached_property
     def colatitudes(self) -> np.ndarray:
         """theta_j = pi (j + 1/2) / n, shape (n,)."""
-        north = np.pi * (np.arange(self.resolution // 2) + 0.5) / self.resolution
-        return read_only(symmetric_colatitudes(north, self.resolution))
+        return read_only(rings_at_centres(self.resolution))
 
     @functools.cached_property
     def quadrature_weights(self) -> np.ndarray:
-        """Weight of Fejer's first rule times the longitude step, shape (n,).
-
-        Reference: Waldvogel (2006), BIT 46, 195, section 2.
-        """
-        order = np.arange(1, self.resolution // 2 + 1)
-        series = 2 * np.cos(2 * np.outer(self.colatitudes, order)) @ (1 / (4.0 * order**2 - 1))
-        return read_only(2 / self.resolution * (1 - series) * 2 * np.pi / self.resolution)
+        """Weight of Fejer's first rule times the longitude step, shape (n,)."""
+        weights = fejer_weights(self.resolution)
+        return read_only(weights * 2 * np.pi / self.resolution)
 
     def coarser(self) -> FejerGrid:
         """The grid of half the resolution.

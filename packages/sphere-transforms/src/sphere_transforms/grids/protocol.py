@@ -19,7 +19,8 @@ class Grid(Protocol):
     `shape` is (pixel,), ring after ring, and arrays have one entry per pixel.
 
     A grid of your own needs these members, equality and a hash. `RingGrid` is a base class for
-    grids of equal rings; it implements most of the members.
+    grids of equal rings; it implements most of the members. It may also define a method
+    `analysis_below(band_limit)`, if a cheaper quadrature serves lower band limits than its own.
     """
 
     def __hash__(self) -> int:

@@ -16,19 +16,12 @@ from sphere_transforms.legendre.real_basis_tables import (
     OrderwiseTables,
     orderwise_tables,
 )
-from sphere_transforms.legendre.recursion import (
-    LARGEST_BAND_LIMIT,
-    SCALE,
-    StartValues,
-    difference_factors,
-    orders_at_a_time,
-)
+from sphere_transforms.legendre.recursion import workspace_bytes
+from sphere_transforms.legendre.start_values import StartValues
 from sphere_transforms.legendre.symmetry import Symmetry, folded_ring_count
 from sphere_transforms.legendre.tables import block_shapes
 
 __all__ = [
-    "LARGEST_BAND_LIMIT",
-    "SCALE",
     "LegendrePlan",
     "LegendreProduct",
     "LegendreTables",
@@ -38,9 +31,8 @@ __all__ = [
     "Symmetry",
     "analysis_tables",
     "block_shapes",
-    "difference_factors",
     "folded_ring_count",
-    "orders_at_a_time",
     "orderwise_tables",
     "synthesis_tables",
+    "workspace_bytes",
 ]

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sphere_transforms.array_cache import cached_arrays
-from sphere_transforms.grids import Grid
+from sphere_transforms.grids import Grid, analysis_below
 from sphere_transforms.harmonics import latitude_functions_by_degree
 from sphere_transforms.legendre.tables import block_edges
 
@@ -97,7 +97,7 @@ def _scaled_functions(
     grid: Grid, spin: int, band_limit: int, weighted: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """T_m and T'_m divided by sqrt(2), or by 2 for m = 0, with weights if asked: (m, ell, ring)."""
-    quadrature = grid.analysis
+    quadrature = analysis_below(grid, band_limit)
     angles = quadrature.colatitudes if weighted else grid.ring_colatitudes
     functions = np.zeros((2, band_limit, band_limit, angles.size))
     for ell, values in latitude_functions_by_degree(band_limit, spin, angles):

@@ -9,13 +9,12 @@ from collections.abc import Iterable
 import jax
 import numpy as np
 
-from sphere_transforms.grids import Grid
+from sphere_transforms.grids import Grid, analysis_below
 from sphere_transforms.legendre import (
-    LARGEST_BAND_LIMIT,
     Symmetry,
     block_shapes,
     folded_ring_count,
-    orders_at_a_time,
+    workspace_bytes,
 )
 
 METHODS = ("auto", "tables", "recursion")
@@ -63,7 +62,7 @@ def estimate_memory(
     """
     itemsize = np.dtype(dtype).itemsize
     rings = grid.ring_colatitudes
-    nodes = grid.analysis.colatitudes
+    nodes = analysis_below(grid, band_limit).colatitudes
     tables = recursion = 0
     for spin in spins:
         working = 0
@@ -75,36 +74,33 @@ def estimate_memory(
                 folded_ring_count(symmetry, angles.size),
                 1 + (symmetry is Symmetry.NONE),
             )
-            recursion += 8 * folded * (band_limit * signs + 1)
-            width = orders_at_a_time(band_limit, angles.size, symmetry, itemsize)
-            functions = width * signs * band_limit * folded * itemsize
+            recursion += 10 * folded * (band_limit * signs + 2)
+            functions = workspace_bytes(band_limit, angles.size, symmetry, itemsize)
             # Order sums of both signs and their folded copy, with real and imaginary components.
             working = max(working, functions + 8 * band_limit * angles.size * itemsize)
         recursion += working
     return MemoryEstimate(tables, recursion, available_memory() if limit is None else int(limit))
 
 
-def choose_method(method: str, estimate: MemoryEstimate, band_limit: int, what: str) -> str:
+def choose_method(method: str, estimate: MemoryEstimate, what: str) -> str:
     """Chooses the method, or checks that the given one is possible.
 
     Args:
       method: "auto", "tables" or "recursion".
       estimate: the memory estimate of both methods.
-      band_limit: L.
       what: a description of the transform, for the message.
 
     Returns:
       "tables" or "recursion".
 
     Raises:
-      ValueError: the method is unknown, does not fit into the memory limit, or is the recursion
-        above its largest band limit.
+      ValueError: the method is unknown, or does not fit into the memory limit.
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; it must be one of {', '.join(METHODS)}.")
     fits = {
         "tables": estimate.tables <= estimate.limit,
-        "recursion": estimate.recursion <= estimate.limit and band_limit <= LARGEST_BAND_LIMIT,
+        "recursion": estimate.recursion <= estimate.limit,
     }
     if method == "auto":
         if fits["tables"] and (estimate.tables <= _TABLES_BY_DEFAULT or not fits["recursion"]):
@@ -113,17 +109,9 @@ def choose_method(method: str, estimate: MemoryEstimate, band_limit: int, what: 
             return "recursion"
     elif fits[method]:
         return method
-    elif method == "recursion" and band_limit > LARGEST_BAND_LIMIT:
-        raise ValueError(
-            f"{what} by recursion: band_limit is {band_limit}, and the recursion's start values "
-            f"leave float64's range above {LARGEST_BAND_LIMIT}; lower it, or "
-            f"use tables ({_readable(estimate.tables)})."
-        )
-    reach = LARGEST_BAND_LIMIT
-    limited = f" (the recursion reaches band limit {reach})" if band_limit > reach else ""
     raise ValueError(
-        f"{what} does not fit with method={method!r}: {estimate}{limited}. Lower the band limit, "
-        "name fewer spins, take float32, or give memory_limit in bytes if there is more."
+        f"{what} does not fit with method={method!r}: {estimate}. Lower the band limit, name fewer "
+        "spins, take float32, or give memory_limit in bytes if there is more."
     )
 
 

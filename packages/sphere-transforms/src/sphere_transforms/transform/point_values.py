@@ -32,8 +32,10 @@ from sphere_transforms.fields import (
     without_empty_entries,
 )
 from sphere_transforms.jax_extensions import apply_linear, complex_dtype
-from sphere_transforms.legendre import LARGEST_BAND_LIMIT, SCALE, difference_factors
 
+# The functions are computed times 2^_SCALE, so that small start values stay in float64's range.
+_SCALE = 980
+_LARGEST_BAND_LIMIT = 1750
 # Bytes of the largest array of a block of points.
 _WORKSPACE = 2**26
 
@@ -67,10 +69,10 @@ def evaluate(coefficients: Coefficients, theta: Any, phi: Any) -> dict[int, jax.
         )
     angles = _angles(theta, "theta"), _angles(phi, "phi")
     for values in coefficients.values():
-        if values.shape[1] > LARGEST_BAND_LIMIT:
+        if values.shape[1] > _LARGEST_BAND_LIMIT:
             raise ValueError(
                 f"evaluate: band_limit is {values.shape[1]}, and the recursion's start values "
-                f"leave float64's range above {LARGEST_BAND_LIMIT}: lower it with "
+                f"leave float64's range above {_LARGEST_BAND_LIMIT}: lower it with "
                 "change_band_limit."
             )
     return {
@@ -241,12 +243,12 @@ class AtPoints:
         cosine, sine = jnp.where(south, sine, cosine), jnp.where(south, cosine, sine)
         starts = _start_values(self.band_limit, n, jnp.where(south, -m, m), cosine, sine)
         first_degree = jnp.maximum(jnp.abs(m), abs(n))
-        norm = math.ldexp((-1.0) ** self.spin / math.sqrt(4 * math.pi), -SCALE)
+        norm = math.ldexp((-1.0) ** self.spin / math.sqrt(4 * math.pi), -_SCALE)
 
         def degree(carry: Any, inputs: Any) -> tuple[Any, Any]:
             carry, current, difference = carry
             ell, row = inputs
-            carried, slope, bend, southern_bend = difference_factors(ell, m, n)
+            carried, slope, bend, southern_bend = _difference_factors(ell, m, n)
             bend = jnp.where(south, southern_bend, bend) - slope * sine**2
             change = carried * difference + bend * current
             above, begins = ell > first_degree, ell == first_degree
@@ -296,7 +298,7 @@ def _as_float64(angle: jax.Array) -> jax.Array:
 def _start_values(
     band_limit: int, n: float, m: jax.Array, cosine: jax.Array, sine: jax.Array
 ) -> jax.Array:
-    """2^SCALE d^ell_{mn} at ell = max(|m|, |n|), from the closed forms, shape (m, point).
+    """2^_SCALE d^ell_{mn} at ell = max(|m|, |n|), from the closed forms, shape (m, point).
 
     Where |n| = ell, d = sqrt(binomial(2 ell, ell - m')) cos^(ell + m') sin^(ell - m') of half the
     angle, with m' = m sign(n), and the sign (-1)^(ell + m) for n < 0. Where |m| = ell, the orders
@@ -315,8 +317,26 @@ def _start_values(
         safe = jnp.where(base > 0, base, 1.0)
         logarithm = logarithm + power.astype(jnp.float64) * jnp.where(base > 0, jnp.log(safe), -1e9)
     # Of half the logarithm, because the value itself may be below float64's range.
-    root = jnp.exp(logarithm / 2) * math.ldexp(1.0, SCALE // 2)
+    root = jnp.exp(logarithm / 2) * math.ldexp(1.0, _SCALE // 2)
     size = root * root
     # d_{mn} for n = -ell has the sign (-1)^(ell + m); d_{mn} = (-1)^(m - n) d_{nm}.
     odd = jnp.where(by_n, 0.0, m - n) + jnp.where(corner < 0, ell + other, 0.0)
     return jnp.where(odd % 2 == 1, -size, size)
+
+
+def _difference_factors(ell: jax.Array, m: jax.Array, n: float) -> tuple[jax.Array, ...]:
+    """A B, 2 A, K (see `harmonics.wigner_d`), and K for -m. Valid where ell > max(|m|, |n|)."""
+    before = ell - 1
+
+    def roots(degree: jax.Array) -> tuple[jax.Array, jax.Array]:
+        squares = ((degree - order) * (degree + order) for order in (m, n))
+        first, second = (jnp.sqrt(jnp.maximum(square, 0.0)) for square in squares)
+        return first, second
+
+    p, r = roots(ell), roots(before)
+    product = jnp.maximum(p[0] * p[1], 1.0)
+    scale = 1 / (jnp.maximum(before, 1.0) * product)
+    square = ell * (r[0] - r[1]) ** 2 + before * (p[0] - p[1]) ** 2
+    bends = ((2 * ell - 1) * (order - n) ** 2 + square for order in (m, -m))
+    bend, southern_bend = (jnp.where(before > 0, total * scale / 2, 0.0) for total in bends)
+    return ell * r[0] * r[1] * scale, 2 * ell * (2 * ell - 1) / product, bend, southern_bend

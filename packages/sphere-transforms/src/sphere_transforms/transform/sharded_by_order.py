@@ -126,7 +126,9 @@ class _ByOrders:
         rings, orders = PartitionSpec(None, axis), PartitionSpec(axis)
         legendre = tables.legendre
         specs = LegendreTables(
-            functions=StartValues(sines=everywhere, south=everywhere, starts=orders),
+            functions=StartValues(
+                cosines=everywhere, sines=everywhere, starts=orders, levels=orders
+            ),
             weights=None if legendre.weights is None else everywhere,
             resampling=None if legendre.resampling is None else everywhere,
         )

@@ -11,7 +11,14 @@ import numpy as np
 
 from sphere_transforms.fields import Array, Coefficients, Field, count_unseen
 from sphere_transforms.fourier import ring_tables
-from sphere_transforms.grids import Grid, HealpixGrid, check_grid, checked_band_limit, whole_number
+from sphere_transforms.grids import (
+    Grid,
+    HealpixGrid,
+    analysis_below,
+    check_grid,
+    checked_band_limit,
+    whole_number,
+)
 from sphere_transforms.harmonics import check_spin
 from sphere_transforms.jax_extensions import (
     apply_linear,
@@ -103,7 +110,7 @@ class SpinTransform:
         self._dtype = _checked_dtype(dtype)
         self.memory = estimate_memory(grid, self.spins, self.band_limit, self._dtype, memory_limit)
         what = f"SpinTransform({grid!r}, spins={self.spins}, band_limit={self.band_limit})"
-        self.method = choose_method(method, self.memory, self.band_limit, what)
+        self.method = choose_method(method, self.memory, what)
         tables = (
             ring_tables(grid, self.band_limit, self._dtype),
             {spin: self._make_tables(spin) for spin in self.spins},
@@ -229,15 +236,18 @@ class SpinTransform:
         leaves with one buffer could not be donated.
         """
         options = (spin, self.band_limit, self.method, self._dtype)
-        analysis = analysis_tables(self.grid.analysis, *options)
+        quadrature = analysis_below(self.grid, self.band_limit)
+        analysis = analysis_tables(quadrature, *options)
         rings = self.grid.ring_colatitudes
-        if np.array_equal(self.grid.analysis.colatitudes, rings):
+        if np.array_equal(quadrature.colatitudes, rings):
             return analysis, LegendreTables(None)
         return analysis, synthesis_tables(rings, *options)
 
     def _product(self, spin: int, *, to_degrees: bool) -> LegendreProduct:
         grid = self.grid
-        nodes = grid.analysis.colatitudes if to_degrees else grid.ring_colatitudes
+        nodes = grid.ring_colatitudes
+        if to_degrees:
+            nodes = analysis_below(grid, self.band_limit).colatitudes
         plan = LegendrePlan(
             band_limit=self.band_limit,
             spin=spin,

@@ -44,6 +44,8 @@ _GRIDS = {
     "driscoll_healy": "DriscollHealyGrid",
     "gauss_legendre": "GaussLegendreGrid",
     "healpix": "HealpixGrid",
+    "lat_lon": "LatLonGrid",
+    "lat_lon_centres": "LatLonGrid",
     "mcewen_wiaux": "McEwenWiauxGrid",
 }
 _ENDINGS = (".npz", ".array_record")
@@ -67,9 +69,10 @@ def load_fields(
       path: an `.npz` or `.array_record` file, or a folder with one file for each split:
         train.npz, val.npz, test.npz.
       grid: the kind of grid that the arrays are sampled on: "equiangular", "fejer",
-        "driscoll_healy", "gauss_legendre", "healpix" (in ring order), "mcewen_wiaux", or the name
-        of a registered grid that is determined by one size. The size follows from the shapes of
-        the arrays.
+        "driscoll_healy", "gauss_legendre", "healpix" (in ring order), "lat_lon" (with poles, any
+        size), "lat_lon_centres" (without poles, any size), "mcewen_wiaux", or the name of a
+        registered grid that is determined by its shape or by one size. The sizes follow from the
+        shapes of the arrays. The first longitude is 0.
       num_classes: the number of classes; None for the largest label plus one, which must not
         leave nine out of ten of more than a thousand classes without examples.
       validation: the share of examples for validation, if the files do not define splits.
@@ -238,7 +241,7 @@ def _split_names(count: int, validation: float, test: float, seed: int) -> np.nd
 
 
 def _grid_of(where: Path, name: str, fields: Mapping[str, np.ndarray]) -> sphere_transforms.Grid:
-    """Returns the grid of a kind with the arrays' shape; one size must determine the grid."""
+    """Returns the grid of a kind with the arrays' shape; its sides or one size determine it."""
     try:
         entry = spin_registry.get_grid(_GRIDS.get(name, name))
     except spin_registry.UnknownNameError as error:
@@ -246,18 +249,21 @@ def _grid_of(where: Path, name: str, fields: Mapping[str, np.ndarray]) -> sphere
             f"grid is {name!r}, expected one of {', '.join(_GRIDS)} or a registered grid: {error}"
         ) from error
     shape = sides_of(next(iter(fields.values())))
+    options = {"poles": False} if name == "lat_lon_centres" else {}
     reason = ""
-    # The size is a number of rings, or nside.
-    for size in (shape[0], shape[0] - 1, shape[0] // 2, math.isqrt(shape[0] // 12)):
+    # One size is a number of rings, or nside. A grid that takes other arguments may take the sides.
+    sizes = (shape[0], shape[0] - 1, shape[0] // 2, math.isqrt(shape[0] // 12))
+    for arguments in (shape, *((size,) for size in sizes)):
         try:
-            grid = entry.create(size)
+            grid = entry.create(*arguments, **options)
         except ValueError:
             continue
-        except TypeError as error:  # a registered grid may take other arguments
-            reason = f"; one whole number must determine the grid ({error})"
+        except TypeError as error:
+            reason = f"; its sides or one whole number must determine the grid ({error})"
             continue
-        if tuple(grid.shape) == shape:
+        if tuple(getattr(grid, "shape", ())) == shape:
             return grid
+        reason = ""
     axes = ("latitudes", "longitudes") if len(shape) == 2 else ("pixels",)
     sides = " and ".join(f"{number} {axis}" for number, axis in zip(shape, axes, strict=True))
     raise ValueError(f"{where}: no {name} grid has {sides}{reason}")
