@@ -143,9 +143,7 @@ def test_fields_of_one_record_are_on_one_grid(tmp_path):
 def test_a_grid_that_no_single_size_determines_is_refused(tmp_path, monkeypatch, factory):
     write_fields(tmp_path / "f.npz", records_of(20))
     monkeypatch.setattr(sr, "get_grid", lambda name: sr.GridEntry("Pair", factory))
-    refused(
-        f"fields:{tmp_path / 'f.npz'}", r"f.npz: no Pair grid has 8 .*", grid="Pair"
-    )
+    refused(f"fields:{tmp_path / 'f.npz'}", r"f.npz: no Pair grid has 8 .*", grid="Pair")
 
 
 def test_bad_field_files_are_named(tmp_path):
