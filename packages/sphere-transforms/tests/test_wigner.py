@@ -3,6 +3,7 @@ import collections
 import numpy as np
 import pytest
 import scipy.special
+import scipy.stats
 
 import sphere_transforms as st
 from sphere_transforms.harmonics import (
@@ -119,3 +120,14 @@ def test_a_table_that_would_not_fit_is_refused():
 def test_bad_arguments(function, band_limit, beta, message):
     with pytest.raises(ValueError, match=message):
         function(band_limit, beta)
+
+
+def test_values_at_the_highest_order_return_from_below_the_smallest_number():
+    """d^ell_{ell,n} squared is a binomial probability, 2^-1029 at ell = n = 1000 and then larger."""
+    n, band_limit = 1000, 2501
+    beta = 2 * np.arccos(np.sqrt(0.7))
+    *_, last = wigner_d_by_degree(band_limit, n, np.array([beta]))
+    ell = band_limit - 1
+    expected = scipy.stats.binom.pmf(ell + n, 2 * ell, 0.7)
+    assert expected > 1e-3
+    np.testing.assert_allclose(last[2 * ell, 0] ** 2, expected, rtol=1e-10)

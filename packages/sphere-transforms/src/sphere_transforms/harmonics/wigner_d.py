@@ -251,6 +251,10 @@ class _Edge:
         small = (np.abs(self.mantissa) < _TINY) & (self.mantissa != 0)
         self.mantissa[small] /= _TINY
         self.exponent[small] -= 1
+        # At a high second order they grow again.
+        large = (np.abs(self.mantissa) > 1) & (self.exponent < 0)
+        self.mantissa[large] *= _TINY
+        self.exponent[large] += 1
 
 
 def _bring_into_range(current: np.ndarray, difference: np.ndarray, exponent: np.ndarray) -> None:
