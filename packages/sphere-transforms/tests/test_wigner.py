@@ -123,7 +123,7 @@ def test_bad_arguments(function, band_limit, beta, message):
 
 
 def test_values_at_the_highest_order_return_from_below_the_smallest_number():
-    """d^ell_{ell,n} squared is a binomial probability, 2^-1029 at ell = n = 1000 and then larger."""
+    """d^ell_{ell,n} squared is a binomial probability, 2^-1029 at ell = 1000 and then larger."""
     n, band_limit = 1000, 2501
     beta = 2 * np.arccos(np.sqrt(0.7))
     *_, last = wigner_d_by_degree(band_limit, n, np.array([beta]))
