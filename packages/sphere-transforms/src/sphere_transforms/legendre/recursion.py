@@ -332,7 +332,7 @@ class _OrderBlock:
 
 def _to_degrees(functions: jax.Array, values: jax.Array, precision: Any) -> jax.Array:
     """(order, family, row, ring) times (order, family, ring, *rest)."""
-    if not _is_one_map(values.shape[3:]):
+    if not _is_one_real_map(values.shape[3:]):
         return jnp.einsum("mxln,mxn...->mxl...", functions, values, precision=precision)
     columns = jnp.moveaxis(values.reshape(*values.shape[:3], -1), -1, 0)
     products = [jnp.einsum("mxln,mxn->mxl", functions, v, precision=precision) for v in columns]
@@ -341,7 +341,7 @@ def _to_degrees(functions: jax.Array, values: jax.Array, precision: Any) -> jax.
 
 def _to_rings(functions: jax.Array, values: jax.Array, precision: Any) -> jax.Array:
     """The transpose of the functions times (order, family, row, *rest), with the rings last."""
-    if not _is_one_map(values.shape[3:]):
+    if not _is_one_real_map(values.shape[3:]):
         return jnp.einsum("mxl...,mxln->mx...n", values, functions, precision=precision)
     columns = jnp.moveaxis(values.reshape(*values.shape[:3], -1), -1, 0)
     products = [jnp.einsum("mxl,mxln->mxn", v, functions, precision=precision) for v in columns]
@@ -349,14 +349,14 @@ def _to_rings(functions: jax.Array, values: jax.Array, precision: Any) -> jax.Ar
     return jnp.stack(products, 2).reshape(*values.shape[:2], *values.shape[3:], rings)
 
 
-def _is_one_map(rest: tuple[Any, ...]) -> bool:
-    """Whether there are no axes but those of side and component.
+def _is_one_real_map(rest: tuple[Any, ...]) -> bool:
+    """Whether the only axis is that of the components of one real map.
 
-    Then there are at most four columns, and a product for each of them is faster: on CPU, XLA's
-    product of a matrix and a vector needs no copy of the matrix. A batch is not split up, because
-    it may be sharded.
+    Then a product for each of the two columns is faster: on CPU, XLA's product of a matrix and a
+    vector needs no copy of the matrix. A batch is not split up, because it may be sharded.
     """
-    return all(isinstance(length, int) and length == 1 for length in rest[2:])
+    sides, _, *others = rest
+    return sides == 1 and all(isinstance(length, int) and length == 1 for length in others)
 
 
 def _largest_orders(plan: LegendrePlan, cosines: jax.Array) -> jax.Array:

@@ -21,7 +21,7 @@ _LARGE = 2.0**100
 
 
 class Factors(NamedTuple):
-    """The factors of the recursion, each of shape (degree block, degree, order, sign)."""
+    """The factors of the recursion, each of shape (order, sign, degree)."""
 
     slope: jax.Array
     shift: jax.Array
@@ -66,18 +66,19 @@ def recursion_factors(orders: jax.Array, n: float, degree_blocks: int) -> Factor
       n: the second order, -s.
       degree_blocks: the number of blocks.
     """
-    ell_or_before = jnp.arange(-1.0, degree_blocks * DEGREES)[:, None, None]
+    ell_or_before = jnp.arange(-1.0, degree_blocks * DEGREES)[None, None]
 
     def root(order: jax.Array | float) -> jax.Array:
         squared = (ell_or_before - order) * (ell_or_before + order)
         return jnp.sqrt(jnp.maximum(squared, 0.0))
 
-    ell = ell_or_before[1:]
+    ell = ell_or_before[..., 1:]
     # At ell = 1 the division by ell - 1 is one of zero by zero: m n is zero above the start.
     before = jnp.maximum(ell - 1, 1.0)
-    m = orders[None]
+    m = orders[..., None]
     roots_m, roots_n = root(m), root(n)
-    p_m, r_m, p_n, r_n = roots_m[1:], roots_m[:-1], roots_n[1:], roots_n[:-1]
+    p_m, r_m = roots_m[..., 1:], roots_m[..., :-1]
+    p_n, r_n = roots_n[..., 1:], roots_n[..., :-1]
     above = ell > jnp.maximum(jnp.abs(m), abs(n))
     inverse = jnp.where(above, 1 / jnp.where(above, p_m * p_n, 1.0), 0.0)
     slope = ell * (2 * ell - 1) * inverse
@@ -87,8 +88,7 @@ def recursion_factors(orders: jax.Array, n: float, degree_blocks: int) -> Factor
     # slope - shift - back - 1 as a sum of squares, without cancellation.
     square = ell * (r_m - r_n) ** 2 + (ell - 1) * (p_m - p_n) ** 2
     bends = [((2 * ell - 1) * (order - n) ** 2 + square) * (inverse / 2) for order in (m, -m)]
-    shape = (degree_blocks, DEGREES, *orders.shape)
-    return Factors(*(factor.reshape(shape) for factor in (slope, shift, back, *bends)))
+    return Factors(slope, shift, back, *bends)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -109,16 +109,18 @@ class Recursion:
     in_differences: bool
 
     def of_block(self, block: jax.Array) -> Factors:
-        """The factors of a block of degrees, each of shape (degree, order, sign)."""
+        """The factors of a block of degrees, each of shape (order, sign, degree)."""
         return Factors(
-            *(lax.dynamic_index_in_dim(factor, block, 0, False) for factor in self.factors)
+            *(lax.dynamic_slice_in_dim(of, block * DEGREES, DEGREES, 2) for of in self.factors)
         )
 
     def step(
         self, factors: Factors, degree: jax.Array, value: jax.Array, previous: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         """Computes value and previous of the next degree, whose index in the block is given."""
-        slope, shift, back, bend, southern = (factor[degree][..., None] for factor in factors)
+        slope, shift, back, bend, southern = (
+            lax.dynamic_slice_in_dim(factor, degree, 1, 2) for factor in factors
+        )
         if self.in_differences:
             bend = jnp.where(self.cosines < 0, southern, bend) - 2 * slope * self.sines
             difference = back * previous + bend * value
@@ -127,7 +129,7 @@ class Recursion:
 
     def until_it_matters(self, block: jax.Array, state: State) -> tuple[jax.Array, State]:
         """Goes on from a block to the first one at which some level is 0; returns both."""
-        last = self.factors.slope.shape[0]
+        last = self.factors.slope.shape[2] // DEGREES
 
         def goes_on(carry: tuple[jax.Array, State]) -> jax.Array:
             return (carry[0] < last) & ~jnp.any(carry[1].level == 0)
