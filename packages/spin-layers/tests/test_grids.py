@@ -16,6 +16,8 @@ GRIDS = [
     st.FejerGrid(16),
     st.GaussLegendreGrid(8),
     st.HealpixGrid(4),
+    st.LatLonGrid(8, 16, poles=False),
+    st.LatLonGrid(9, 16),
     st.McEwenWiauxGrid(8),
 ]
 CHANNELS = {0: 2, 1: 2}
@@ -30,8 +32,8 @@ def field_on(grid, batch=2):
 @each_grid
 @pytest.mark.parametrize("pooling", ["weighted", "spectral"])
 def test_a_block_pools_to_the_coarser_grid(grid, pooling):
-    if pooling == "weighted" and isinstance(grid, st.McEwenWiauxGrid):
-        with pytest.raises(ValueError, match=r"has shape \(8, 15\).*Use pooling='spectral'"):
+    if pooling == "weighted" and grid.shape in {(8, 15), (9, 16)}:
+        with pytest.raises(ValueError, match=r"has shape \(\d, 1\d\).*Use pooling='spectral'"):
             sl.SpinBlock(grid, CHANNELS, CHANNELS, pool=True, pooling=pooling, rngs=nnx.Rngs(0))
         return
     block = sl.SpinBlock(grid, CHANNELS, CHANNELS, pool=True, pooling=pooling, rngs=nnx.Rngs(0))
@@ -88,7 +90,8 @@ def test_layers_keep_the_shape_of_the_grid(grid):
         }
     means = sl.global_pool(field, grid)
     assert means.shape == (2, 4)
-    np.testing.assert_allclose(sl.global_pool_packed(sl.pack(field), grid), means, atol=1e-6)
+    found = sl.global_pool_packed(sl.pack(field), grid)
+    np.testing.assert_allclose(found, means, rtol=2e-6, atol=1e-6)
 
 
 def test_pooling_on_healpix_averages_by_fours():
