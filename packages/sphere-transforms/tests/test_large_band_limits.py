@@ -118,4 +118,4 @@ def test_coefficients_come_back(band_limit, spin):
     coefficients = {spin: jnp.asarray(values, jnp.complex64) for spin, values in back.items()}
     transform = st.SpinTransform(grid, (spin,), method="recursion", dtype="float32")
     back = transform.forward(transform.inverse(coefficients))
-    assert difference(back, coefficients) < 1e-5
+    assert difference(back, coefficients) < 1e-6
