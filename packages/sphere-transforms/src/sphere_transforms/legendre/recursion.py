@@ -291,7 +291,8 @@ class _OrderBlock:
             lax.dynamic_slice_in_dim(held, ring, self.blocks.rings, 2)
             for held in (self.starts, self.levels)
         )
-        # The sign of a degree of which the function is that of the north.
+        # In the south, the recursion in differences computes the functions of the north, and the
+        # signs make them those of the south. The other form begins with the values of the south.
         south, spin = recursion.cosines < 0, self.plan.spin
         if recursion.in_differences:
             signs = [jnp.where(south & ((spin + odd) % 2 == 1), -1.0, 1.0) for odd in (0, 1)]
@@ -363,7 +364,7 @@ def _largest_orders(plan: LegendrePlan, cosines: jax.Array) -> jax.Array:
     """The largest order that matters up to each block of rings, shape (block,).
 
     d^ell_{mn}(theta) oscillates where m^2 + n^2 - 2 m n cos(theta) < ell^2 sin^2(theta), and falls
-    off fast beyond it. The margin is that of libsharp (Reinecke and Seljebotn 2013).
+    off fast beyond it. The margin is 100 orders or a fiftieth of L.
     """
     n, band_limit = abs(plan.spin), plan.band_limit
     sines = jnp.sqrt(jnp.maximum(1 - cosines**2, 0.0))
